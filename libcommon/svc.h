@@ -1,0 +1,131 @@
+/* svc.h: a service is a constant definition handed to svc_main. The library owns processes, the
+ * bus, transactions, retries, events and their order; a service owns its rules and its tables.
+ *
+ * Processes of one service: a parent (supervises, serves /metrics /healthz /readyz, touches no
+ * data), N workers (calls), and one each of relay (outbox to bus), follower (events of others into
+ * this service) and ticker (timed work); of those three the one that holds the service's advisory
+ * lock works, the others stand by. */
+#ifndef PIOPL_SVC_H
+#define PIOPL_SVC_H
+
+#include "config.h"
+#include "crypto.h"
+#include "db.h"
+#include "proto.h"
+
+#define SVC_BATCH_MAX 512          /* messages in one commit */
+#define SVC_MAILBOX_MAX 4096
+#define SVC_RETRIES_MAX 5
+#define SVC_OUTBOX_ROW_BYTES_MAX (64 * 1024)
+
+struct svc; /* the running process: state, database, bus, keys */
+
+/* Who and what a message is about, for handlers. */
+struct svc_request {
+	struct svc *svc;
+	void *state;              /* svc_definition.state */
+	struct arena *arena;      /* of this message */
+	struct db_tx *tx;
+	const void *body;         /* decoded, valid, bounded */
+	struct str body_text;     /* the bytes received */
+	struct str caller;        /* proved by the bus: the subject's last token */
+	struct str principal;     /* on whose behalf the caller speaks (header Piopl-Principal) or "" */
+	struct str trace_id;      /* 32 hex digits, always there */
+	struct str idempotency_key;
+	int64_t now_ms;           /* of the batch; the only clock a handler sees */
+	struct problem problem;   /* fill through svc_refuse */
+	const struct proto_call *call;
+	void *answer;             /* zeroed struct of call->reply; fill it, return ST_OK */
+};
+
+struct svc_call {
+	const struct proto_call *call;
+	enum st (*handle)(struct svc_request *req);
+};
+
+/* An event of another service, verified. */
+struct svc_event {
+	struct svc *svc;
+	void *state;
+	struct arena *arena;
+	struct db_tx *tx;
+	const struct proto_event *event;
+	const void *data;         /* decoded */
+	struct str data_text;     /* the signed bytes */
+	struct str id, source, subject, trace_id;
+	int64_t sequence;         /* in its source, gapless */
+	int64_t time_ms;          /* when its source made it */
+	int64_t now_ms;
+	struct problem problem;
+};
+
+struct svc_follow {
+	const char *source;                 /* service whose events are followed */
+	const struct proto_event *event;    /* library events (evidence.recorded) match any source */
+	enum st (*handle)(struct svc_event *event);
+	/* Optional: a run of such events of one source, in one transaction. Replaces `handle`; on
+	 * failure the library repeats it one event at a time to find the poisoned one. */
+	enum st (*handle_batch)(struct svc_event *events, size_t count);
+};
+
+struct svc_tick_context {
+	struct svc *svc;
+	void *state;
+	struct arena *arena;
+	struct db_tx *tx;
+	int64_t now_ms;
+	bool again; /* set: run again at once (more to do) */
+};
+
+struct svc_tick {
+	const char *name;
+	uint32_t period_ms;
+	enum st (*handle)(struct svc_tick_context *tick);
+};
+
+struct svc_definition {
+	const char *name;
+	uint32_t schema_version;                  /* highest migration this binary knows */
+	void *state;
+	size_t state_size_bytes;
+	const struct config_field *config;        /* name NULL ends; offsets into state */
+	const struct db_statement *statements;
+	const struct svc_call *calls;             /* call NULL ends; every call of the contract */
+	const struct svc_follow *follows;         /* event NULL ends; may be NULL */
+	const struct svc_tick *ticks;             /* name NULL ends; may be NULL */
+	enum st (*start)(struct svc *svc, void *state); /* each process, after config; may be NULL */
+};
+
+/* The whole life of the program; returns its exit status. */
+int svc_main(int argc, char **argv, const struct svc_definition *definition);
+
+/* Refuses with a rule, a place and a sentence; returns `st`. */
+enum st svc_refuse(struct svc_request *req, enum st st, const char *pointer, const char *format,
+		   ...) __attribute__((format(printf, 4, 5)));
+
+/* Outbox row in the request's transaction. `subject` is the entity's id (CloudEvents subject). */
+MUST_CHECK enum st svc_emit(struct svc_request *req, const struct proto_event *event,
+			    struct str subject, const void *data);
+/* The same for many, in one statement; `data` holds `count` structs of event->data. */
+MUST_CHECK enum st svc_emit_many(struct svc_request *req, const struct proto_event *event,
+				 const struct str *subjects, const void *data, size_t count);
+
+/* Where the three contexts above meet: code that serves calls, events and ticks alike takes this. */
+struct svc_scope {
+	struct svc *svc;
+	struct arena *arena;
+	struct db_tx *tx;
+	int64_t now_ms;
+	struct str trace_id;
+};
+struct svc_scope svc_scope_of_request(struct svc_request *req);
+struct svc_scope svc_scope_of_event(struct svc_event *event);
+struct svc_scope svc_scope_of_tick(struct svc_tick_context *tick);
+MUST_CHECK enum st svc_emit_in(const struct svc_scope *scope, const struct proto_event *event,
+			       const struct str *subjects, const void *data, size_t count);
+
+/* The service's own signing key and everyone's public ones. */
+const struct keyring *svc_keyring(const struct svc *svc);
+const struct signing_key *svc_signing_key(const struct svc *svc);
+
+#endif
