@@ -13,7 +13,7 @@ ifneq ($(SANITIZE),)
 OPT      := -O1 -g3 -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all
 HARDEN   := -fPIE
 endif
-INCLUDE  := -Ilibcommon -I$(BUILD) -I$(BUILD)/gen -Iproto
+INCLUDE  := -I. -Ilibcommon -I$(BUILD) -I$(BUILD)/gen -Iproto
 CFLAGS   := $(CSTD) $(WARN) $(OPT) $(HARDEN) $(INCLUDE) -MMD -MP
 LDFLAGS  := $(LINKHARD) $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
