@@ -11,6 +11,7 @@
 #include "config.h"
 #include "crypto.h"
 #include "db.h"
+#include "metrics.h"
 #include "proto.h"
 
 #define SVC_BATCH_MAX 512          /* messages in one commit */
@@ -36,6 +37,8 @@ struct svc_request {
 	struct problem problem;   /* fill through svc_refuse */
 	const struct proto_call *call;
 	void *answer;             /* zeroed struct of call->reply; fill it, return ST_OK */
+	bool keep_writes;         /* set before refusing: what was written is committed all the
+				   * same (a denial whose evidence must stay) */
 };
 
 struct svc_call {
@@ -60,8 +63,8 @@ struct svc_event {
 };
 
 struct svc_follow {
-	const char *source;                 /* service whose events are followed */
-	const struct proto_event *event;    /* library events (evidence.recorded) match any source */
+	const char *source;                 /* whose events are followed; "*": every service */
+	const struct proto_event *event;
 	enum st (*handle)(struct svc_event *event);
 	/* Optional: a run of such events of one source, in one transaction. Replaces `handle`; on
 	 * failure the library repeats it one event at a time to find the poisoned one. */
@@ -90,6 +93,7 @@ struct svc_definition {
 	size_t state_size_bytes;
 	const struct config_field *config;        /* name NULL ends; offsets into state */
 	const struct db_statement *statements;
+	const struct metric_definition *metrics;  /* name NULL ends; may be NULL */
 	const struct svc_call *calls;             /* call NULL ends; every call of the contract */
 	const struct svc_follow *follows;         /* event NULL ends; may be NULL */
 	const struct svc_tick *ticks;             /* name NULL ends; may be NULL */

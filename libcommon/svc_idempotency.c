@@ -1,0 +1,57 @@
+/* svc_idempotency.c: a call that carries a key happens once. The stored answer commits with the
+ * effect; a transaction-level advisory lock tells one in flight from one that is done. */
+#include "svc_internal.h"
+
+#define IDEMPOTENCY_KEEP_MS (24 * 3600 * 1000LL)
+#define IDEMPOTENCY_KEY_MAX 255
+
+static struct str principal_of(const struct svc_request *req)
+{
+	return req->principal.size > 0 ? req->principal : req->caller;
+}
+
+static struct str digest_of(struct svc_request *req)
+{
+	struct hash *hash = ARENA_NEW(req->arena, struct hash);
+
+	if (!hash)
+		return (struct str){ 0 };
+	sha256_of(req->body_text.data, req->body_text.size, hash);
+	return (struct str){ (const char *)hash->bytes, sizeof(hash->bytes) };
+}
+
+enum st svc_idempotency_find(struct svc_request *req, struct str *ret_answer)
+{
+	struct db_rows rows;
+
+	if (req->idempotency_key.size > IDEMPOTENCY_KEY_MAX)
+		return svc_refuse(req, ST_MESSAGE_INVALID, "", "the idempotency key has %zu bytes",
+				  req->idempotency_key.size);
+	TRY(db_query(req->tx, &svc_statements[SVC_IDEMPOTENCY_FIND], req->arena, &rows,
+		     DB_TEXT(principal_of(req)), DB_TEXT(str_of(req->call->name)),
+		     DB_TEXT(req->idempotency_key), DB_I64(req->now_ms)));
+	if (!db_bool(&rows, 0, 0)) {
+		req->problem.retry_after_ms = 100;
+		return svc_refuse(req, ST_IDEMPOTENCY_IN_FLIGHT, "", "key \"%.*s\"",
+				  STR_ARG(req->idempotency_key));
+	}
+	if (db_is_null(&rows, 0, 1))
+		return ST_OK;
+	if (!str_equal(db_text(&rows, 0, 1), digest_of(req)))
+		return svc_refuse(req, ST_IDEMPOTENCY_MISMATCH, "", "key \"%.*s\"",
+				  STR_ARG(req->idempotency_key));
+	*ret_answer = db_text(&rows, 0, 2);
+	return ST_OK;
+}
+
+enum st svc_idempotency_store(struct svc_request *req, struct str answer)
+{
+	struct str digest = digest_of(req);
+
+	if (!digest.data)
+		return ST_TOO_LARGE;
+	return db_write(req->tx, &svc_statements[SVC_IDEMPOTENCY_INSERT], 1, ST_SERIALIZATION,
+			DB_TEXT(principal_of(req)), DB_TEXT(str_of(req->call->name)),
+			DB_TEXT(req->idempotency_key), DB_BYTES(digest), DB_BYTES(answer),
+			DB_I64(req->now_ms + IDEMPOTENCY_KEEP_MS), DB_I64(req->now_ms));
+}
