@@ -1,6 +1,8 @@
 # PIOPL: one makefile for the whole system. `make help` lists what it can do.
 BUILD    ?= build
-CC       ?= gcc
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
 SANITIZE ?=
 MODE     ?= release
 
@@ -39,11 +41,13 @@ all: $(PROGRAMS) ## build everything
 # objects
 $(BUILD)/obj/%.o: %.c | $(GEN_STAMP)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c $< -o $@
+	@echo "  cc    $<"
+	@$(CC) $(CFLAGS) -c $< -o $@
 
 $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c | $(GEN_STAMP)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -c $< -o $@
+	@echo "  cc    $<"
+	@$(CC) $(CFLAGS) -c $< -o $@
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
 

@@ -21,7 +21,7 @@ MUST_CHECK enum st follow_event_fill(struct svc *svc, const struct svc_follow *f
 				     struct db_tx *tx, int64_t now_ms, struct svc_event *ret);
 
 /* Applies items [0, count) of one source, whose sequences follow each other and the inbox, in one
- * transaction with the inbox' advance. ST_CONFLICT: the inbox stands elsewhere. */
+ * transaction with the inbox' advance. ST_SERIALIZATION: the inbox stands elsewhere. */
 MUST_CHECK enum st follow_apply(struct svc *svc, const char *source, int64_t after,
 				const struct follow_item *items, size_t count, int64_t head,
 				struct problem *problem);

@@ -129,7 +129,7 @@ static enum st apply_one(struct follower *follower, struct source *source,
 			applied(svc);
 			return ST_OK;
 		}
-		if (st == ST_CONFLICT || st_info(st)->kind == ST_KIND_UNAVAILABLE)
+		if (st_info(st)->kind == ST_KIND_UNAVAILABLE)
 			return st;
 		svc_pause(10u << attempt);
 	}
@@ -143,7 +143,7 @@ static enum st apply_items(struct follower *follower, struct source *source,
 {
 	struct svc *svc = follower->svc;
 	struct problem problem = { 0 };
-	enum st st = ST_CONFLICT;
+	enum st st;
 
 	if (count == 0)
 		return ST_OK;
@@ -432,7 +432,7 @@ static bool ask_those_behind(struct follower *follower)
 			continue;
 		enum st st = ask_outbox(follower, source);
 		asked = asked || st == ST_OK;
-		if (st == ST_CONFLICT || st_info(st)->kind == ST_KIND_UNAVAILABLE) {
+		if (st_info(st)->kind == ST_KIND_UNAVAILABLE) {
 			ask_later(source, FOLLOW_ASK_AGAIN_MS);
 			(void)!source_load(follower, source);
 		}

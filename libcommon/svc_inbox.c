@@ -107,14 +107,14 @@ static enum st inbox_lock(struct svc *svc, struct db_tx *tx, const char *source,
 	TRY(db_query(tx, &svc_statements[SVC_INBOX_LOCK], &svc->arena, &rows,
 		     DB_TEXT(str_of(source))));
 	if (rows.count != 1 || db_i64(&rows, 0, 0) != after)
-		return ST_CONFLICT;
+		return ST_SERIALIZATION;
 	return ST_OK;
 }
 
 static enum st inbox_advance(struct db_tx *tx, const char *source, int64_t after, int64_t to,
 			     int64_t head)
 {
-	return db_write(tx, &svc_statements[SVC_INBOX_ADVANCE], 1, ST_CONFLICT,
+	return db_write(tx, &svc_statements[SVC_INBOX_ADVANCE], 1, ST_SERIALIZATION,
 			DB_TEXT(str_of(source)), DB_I64(to), DB_I64(head > to ? head : to),
 			DB_I64(clock_now_ms()), DB_I64(after));
 }

@@ -22,6 +22,7 @@ struct svc_config {
 	char nats_url[512];
 	char nkey_file[256];
 	char database[512];
+	char signing_key_file[256];
 	char keyring_file[256];
 	char root_public_key_file[256];
 	char clock_file[256];
@@ -54,6 +55,7 @@ struct svc_process {
 	volatile bool bus;
 	volatile bool ready;
 	volatile bool leads;
+	volatile bool hopeless;    /* starting again would end the same way */
 	/* follower: what it was applying when it died, to find a message that kills */
 	char applying_source[64];
 	int64_t applying_first;
@@ -135,6 +137,8 @@ void svc_ticker_run(struct svc *svc);
 /* Connections of a child process. Bus: waits until there is one, or until asked to stop. */
 MUST_CHECK enum st svc_connect(struct svc *svc, enum bus_sending sending);
 void svc_disconnect(struct svc *svc);
+/* Keeps the process' state for readiness; when idle, reconnects to a database that was lost. */
+void svc_watch(struct svc *svc, bool idle);
 /* Log a problem of the world once when it begins, and its end. */
 void svc_note_database(struct svc *svc, enum st st, const struct problem *problem);
 

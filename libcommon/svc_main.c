@@ -125,6 +125,17 @@ void svc_note_database(struct svc *svc, enum st st, const struct problem *proble
 	svc->process->database = st == ST_OK && connected;
 }
 
+void svc_watch(struct svc *svc, bool idle)
+{
+	struct problem problem = { 0 };
+
+	svc->process->bus = bus_is_connected(svc->bus);
+	if (db_is_connected(svc->db))
+		svc_note_database(svc, ST_OK, &problem);
+	else if (idle)
+		svc_note_database(svc, db_ready(svc->db, &problem), &problem);
+}
+
 static enum st connect_bus(struct svc *svc, enum bus_sending sending)
 {
 	const struct bus_options options = {
@@ -169,8 +180,10 @@ enum st svc_connect(struct svc *svc, enum bus_sending sending)
 		svc_note_database(svc, st, &problem);
 		if (st == ST_OK)
 			return ST_OK;
-		if (st_info(st)->kind != ST_KIND_UNAVAILABLE)
+		if (st_info(st)->kind != ST_KIND_UNAVAILABLE) {
+			svc->process->hopeless = true;
 			return st;
+		}
 		svc_pause(CONNECT_WAIT_MS);
 	}
 	return ST_UNAVAILABLE;
@@ -231,15 +244,21 @@ static enum st keys_load(struct svc *svc, struct problem *problem)
  * processes wait for it. */
 static enum st schema_check(struct svc *svc, struct problem *problem)
 {
+	struct db *db = db_open(svc->config.database, NULL, 0);
 	enum st st = ST_DATABASE_UNAVAILABLE;
 
+	if (!db)
+		return problem_set(problem, ST_NO_MEMORY, "", "no memory for a connection");
 	for (int waited = 0; waited < DATABASE_WAIT_MS && st == ST_DATABASE_UNAVAILABLE;
 	     waited += CONNECT_WAIT_MS) {
-		st = migrate_check(svc->config.database, svc->definition->name,
-				   (int64_t)svc->definition->schema_version, problem);
+		st = db_ready(db, problem);
+		if (st == ST_OK)
+			st = migrate_check(db, svc->definition->name,
+					   svc->definition->schema_version, problem);
 		if (st == ST_DATABASE_UNAVAILABLE)
 			usleep(CONNECT_WAIT_MS * 1000);
 	}
+	db_close(db);
 	return st == ST_DATABASE_UNAVAILABLE ? ST_OK : st;
 }
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "gen/common.h"
 #include "log.h"
 #include "svc_internal.h"
 

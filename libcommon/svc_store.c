@@ -48,7 +48,8 @@ const struct db_statement svc_statements[SVC_STATEMENT_COUNT + 1] = {
 		"iitt", "igtttix" },
 	[SVC_BATCHES_AFTER] = { "svc_batches_after",
 		"SELECT first, count, xid_low::text, xid_high::text, id_first, id_last, key_id, "
-		"signature FROM outbox_batch WHERE first > $1 - $3 AND first + count > $1 + 1 "
+		"signature FROM outbox_batch WHERE first > $1::bigint - $3::bigint AND "
+		"first + count > $1::bigint + 1 "
 		"ORDER BY first LIMIT $2",
 		"iii", "inttiitx" },
 	[SVC_INBOX_LOCK] = { "svc_inbox_lock",

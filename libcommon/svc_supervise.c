@@ -18,6 +18,7 @@
 #define LOOP_MS 50
 
 static volatile sig_atomic_t stop_asked;
+static bool hopeless;
 
 static void on_stop(int signal_number)
 {
@@ -118,6 +119,7 @@ static void process_ended(struct svc_process *process, int status)
 	if (process->backoff_ms > BACKOFF_MS_MAX)
 		process->backoff_ms = BACKOFF_MS_MAX;
 	process->ends++;
+	hopeless = hopeless || process->hopeless;
 	process->restart_at_ms = now_ms + process->backoff_ms;
 	process->database = process->bus = process->ready = process->leads = false;
 	if (process->role == SVC_FOLLOWER && process->applying_first > 0)
@@ -235,7 +237,7 @@ int svc_supervise(struct svc *svc)
 	}
 	log_write(LOG_INFO, &(struct log_fields){ .category = "process" },
 		  "started with %lld workers", (long long)svc->config.workers);
-	while (!stop_asked) {
+	while (!stop_asked && !hopeless) {
 		restart_due(svc);
 		svc_http_run(LOOP_MS);
 		reap(svc, true);
@@ -243,5 +245,5 @@ int svc_supervise(struct svc *svc)
 	int status = drain(svc);
 	svc_http_stop();
 	log_write(LOG_INFO, &(struct log_fields){ .category = "process" }, "stopped");
-	return status;
+	return hopeless ? 2 : status;
 }

@@ -361,10 +361,10 @@ void svc_worker_run(struct svc *svc)
 			bus_unsubscribe(subscription);
 			subscription = NULL;
 		}
-		svc->process->bus = bus_is_connected(svc->bus);
 		size_t count =
 			mailbox_take(svc->mailbox, messages, SVC_BATCH_MAX, SVC_IDLE_MS);
 		metric_add(SVC_METRIC_OVERLOADED, mailbox_refused(svc->mailbox));
+		svc_watch(svc, count == 0);
 		if (count == 0)
 			continue;
 		batch_run(svc, messages, jobs, count);

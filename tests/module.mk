@@ -5,7 +5,8 @@ TEST_LIB_OBJ := $(TEST_LIB_SRC:%.c=$(BUILD)/obj/%.o)
 TEST_LIB := $(BUILD)/libtest.a
 $(TEST_LIB): $(TEST_LIB_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	@echo "  ar    $@"
+	@ar rcs $@ $^
 
 UNIT_SRC := $(sort $(shell find tests/unit -name '*_test.c' 2>/dev/null))
 FULL_SRC := $(sort $(shell find tests/store tests/integration tests/e2e tests/chaos -name '*_test.c' 2>/dev/null))
@@ -17,15 +18,21 @@ SERVICE_LIBS := $(patsubst services/%/module.mk,$(BUILD)/%.a,$(wildcard services
 CORE_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard services/*/core*.c))
 $(BUILD)/cores.a: $(CORE_OBJ)
 	@rm -f $@
-	ar rcs $@ $^
+	@echo "  ar    $@"
+	@ar rcs $@ $^
 
 $(UNIT_BIN): $(BUILD)/test/%: $(BUILD)/obj/tests/%.o $(BUILD)/cores.a $(COMMON_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ -o $@ -lcmocka $(LIBS_PURE)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS) $^ -o $@ -lcmocka $(LIBS_PURE)
 
-$(FULL_BIN): $(BUILD)/test/%: $(BUILD)/obj/tests/%.o $(TEST_LIB) $(SERVICE_LIBS) $(COMMON_LIB)
+# Store tests call a service's functions; the others talk to its program.
+STORE_BIN := $(filter $(BUILD)/test/store/%,$(FULL_BIN))
+$(STORE_BIN): $(SERVICE_LIBS)
+$(FULL_BIN): $(BUILD)/test/%: $(BUILD)/obj/tests/%.o $(TEST_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $^ -o $@ -lcmocka $(LIBS_ALL)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -o $@ -lcmocka $(LIBS_ALL)
 
 .PHONY: test unit
 unit: $(UNIT_BIN) ## build and run the unit tests
@@ -37,3 +44,31 @@ test: deps ## install what is needed, build, run every test; ends with "N passed
 
 .PHONY: tests
 tests: $(UNIT_BIN) $(FULL_BIN)
+
+# The probe: a service for tests, with a contract of its own beside the product's.
+PROBE_GEN := $(BUILD)/probe/gen/probe.c
+$(PROBE_GEN): tests/probe/probe.yaml proto/common.yaml $(PROTO_TOOL)
+	@mkdir -p $(@D)
+	@sed 's/^  - {name: audit, kind: service}/&\n  - {name: probe, kind: service}/' proto/common.yaml \
+		> $(BUILD)/probe/common.yaml
+	@cp tests/probe/probe.yaml $(BUILD)/probe/probe.yaml
+	@cd $(BUILD)/probe && $(abspath $(PROTO_TOOL)) --out gen common.yaml probe.yaml
+
+$(BUILD)/obj/probe_contract.o: $(PROBE_GEN) | $(GEN_STAMP)
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	@$(CC) $(CFLAGS) -I$(BUILD)/probe -I$(BUILD)/probe/gen -c $< -o $@
+$(BUILD)/obj/tests/probe/main.o: tests/probe/main.c $(PROBE_GEN) | $(GEN_STAMP)
+	@mkdir -p $(@D)
+	@echo "  cc    $<"
+	@$(CC) $(CFLAGS) -I$(BUILD)/probe -I$(BUILD)/probe/gen -c $< -o $@
+$(BUILD)/bin/probe: $(BUILD)/obj/tests/probe/main.o $(BUILD)/obj/probe_contract.o $(COMMON_LIB)
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS) $^ -o $@ $(LIBS_ALL)
+
+# Tests that talk to the probe know its contract and need its program.
+PROBE_TESTS := $(shell grep -ls 'probe/gen/probe.h' $(FULL_SRC))
+PROBE_TEST_BIN := $(PROBE_TESTS:tests/%.c=$(BUILD)/test/%)
+$(PROBE_TESTS:%.c=$(BUILD)/obj/%.o): $(PROBE_GEN)
+$(PROBE_TEST_BIN): $(BUILD)/obj/probe_contract.o | $(BUILD)/bin/probe
