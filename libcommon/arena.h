@@ -1,7 +1,7 @@
 /* arena.h: memory of one message. Everything allocated lives until arena_reset or arena_free;
  * nothing is freed alone. The cap is hard: past it arena_alloc returns NULL, which callers turn
  * into ST_TOO_LARGE (the caller's fault) or ST_NO_MEMORY. Blocks are kept over a reset, so a warm
- * arena does not call malloc. */
+ * arena does not call malloc; together they stay under three times the cap. */
 #ifndef PIOPL_ARENA_H
 #define PIOPL_ARENA_H
 
@@ -16,13 +16,17 @@ struct arena {
 	struct arena_block *current;
 	size_t used_bytes;
 	size_t used_bytes_max;
+	bool failed; /* an allocation was refused since the last reset */
 };
 
+/* `bytes_max` counts what is asked for, each piece rounded up to ARENA_ALIGNMENT. Nothing is
+ * allocated before the first use. */
+#define ARENA_ALIGNMENT 16
 void arena_init(struct arena *arena, size_t bytes_max);
 void arena_reset(struct arena *arena);
 void arena_free(struct arena *arena);
 
-/* Zeroed, aligned for any type; NULL at the cap. */
+/* Zeroed, aligned for any type; NULL past the cap. A size of 0 gives a pointer, not NULL. */
 void *arena_alloc(struct arena *arena, size_t size);
 void *arena_array(struct arena *arena, size_t count, size_t size);
 #define ARENA_NEW(arena, type) ((type *)arena_alloc((arena), sizeof(type)))

@@ -160,6 +160,7 @@ void bus_close(struct bus *bus)
 {
 	if (!bus)
 		return;
+	natsMsg_Destroy(bus->stream_held);
 	jsCtx_Destroy(bus->stream);
 	natsConnection_Close(bus->connection);
 	natsConnection_Destroy(bus->connection);

@@ -103,8 +103,8 @@ MUST_CHECK enum st bus_reply(struct bus *bus, const char *reply, struct str data
 MUST_CHECK enum st bus_reply_problem(struct bus *bus, const char *reply,
 				     const struct problem *problem, const char *trace_id);
 
-/* JetStream, for the relay: a stream that holds one service's events, and publishing with
- * acknowledgement, many in flight. */
+/* JetStream, for the relay: a stream that holds the events of one service, and runs of messages
+ * published into it and settled together. One stream a connection. */
 struct bus_header {
 	const char *name;
 	const char *value;
@@ -115,8 +115,9 @@ MUST_CHECK enum st bus_stream_ready(struct bus *bus, const char *service, int64_
 MUST_CHECK enum st bus_stream_publish(struct bus *bus, const char *subject,
 				      const struct bus_header *headers, size_t header_count,
 				      struct str data);
-/* Waits until all published are acknowledged; ST_UNAVAILABLE when one was not (publish again:
- * the stream drops what it has by Nats-Msg-Id). */
+/* Waits until everything published since the last settle is in the stream. ST_UNAVAILABLE: perhaps
+ * not all of it; make the stream ready and publish the same again (what it has is dropped by its
+ * Nats-Msg-Id). */
 MUST_CHECK enum st bus_stream_settle(struct bus *bus, uint32_t timeout_ms);
 
 #endif

@@ -1,12 +1,19 @@
 /* bus_stream.c: JetStream as the relay uses it. The stream is for readers outside; the record is
- * the outbox, so a stream that is gone is simply made again. */
-#include <stdio.h>
+ * the outbox, so a stream that is gone is simply made again.
+ *
+ * An acknowledgement a message would cost the server and this process more than the message. One
+ * connection is one order, so only the last of a run is published with an acknowledgement: its
+ * place in the stream tells whether all before it are there. When the place is another than
+ * expected (a reconnect, a stream made anew, messages the stream had already), the run is
+ * published again, each message acknowledged; the stream drops what it has by Nats-Msg-Id. */
 #include <ctype.h>
+#include <stdio.h>
 
 #include "bus_internal.h"
 
 #define STREAM_DUPLICATES_S 120
 #define STREAM_PENDING_MAX 4096
+#define STREAM_WAIT_MS 2000
 #define NANOSECONDS 1000000000LL
 
 static void on_ack(jsCtx *stream, natsMsg *msg, jsPubAck *ack, jsPubAckErr *error, void *closure)
@@ -31,7 +38,7 @@ static enum st context_ready(struct bus *bus, struct problem *problem)
 	options.PublishAsync.AckHandler = on_ack;
 	options.PublishAsync.AckHandlerClosure = bus;
 	options.PublishAsync.StallWait = 5000;
-	options.Wait = 2000;
+	options.Wait = STREAM_WAIT_MS;
 	natsStatus status = natsConnection_JetStream(&bus->stream, bus->connection, &options);
 	if (status != NATS_OK)
 		return bus_problem(problem, ST_BUS_UNAVAILABLE, "jetstream", status);
@@ -44,26 +51,17 @@ static void stream_name_of(const char *service, char *name, size_t size)
 
 	ASSERT(length > 0 && (size_t)length < size);
 	for (char *c = name; *c; c++)
-		*c = (char)toupper((unsigned char)*c);
+		*c = *c == '-' ? '_' : (char)toupper((unsigned char)*c);
 }
 
-enum st bus_stream_ready(struct bus *bus, const char *service, int64_t age_s_max,
-			 struct problem *problem)
+static enum st stream_make(struct bus *bus, const char *service, int64_t age_s_max,
+			   struct problem *problem)
 {
 	char subject[BUS_SUBJECT_MAX];
 	const char *subjects[1] = { subject };
 	jsStreamConfig config;
-	jsStreamInfo *info = NULL;
 	jsErrCode code = 0;
 
-	TRY(context_ready(bus, problem));
-	stream_name_of(service, bus->stream_name, sizeof(bus->stream_name));
-	natsStatus status = js_GetStreamInfo(&info, bus->stream, bus->stream_name, NULL, &code);
-	jsStreamInfo_Destroy(info);
-	if (status == NATS_OK)
-		return ST_OK;
-	if (status != NATS_NOT_FOUND)
-		return bus_problem(problem, ST_BUS_UNAVAILABLE, "stream info", status);
 	snprintf(subject, sizeof(subject), "piopl.evt.%s.>", service);
 	jsStreamConfig_Init(&config);
 	config.Name = bus->stream_name;
@@ -74,43 +72,127 @@ enum st bus_stream_ready(struct bus *bus, const char *service, int64_t age_s_max
 	config.Retention = js_LimitsPolicy;
 	config.Discard = js_DiscardOld;
 	config.MaxAge = age_s_max * NANOSECONDS;
-	config.Duplicates = STREAM_DUPLICATES_S * NANOSECONDS;
-	status = js_AddStream(NULL, bus->stream, &config, NULL, &code);
+	config.Duplicates = (age_s_max < STREAM_DUPLICATES_S ? age_s_max : STREAM_DUPLICATES_S) *
+			    NANOSECONDS;
+	natsStatus status = js_AddStream(NULL, bus->stream, &config, NULL, &code);
 	if (status != NATS_OK)
 		return problem_set(problem, ST_BUS_UNAVAILABLE, "", "stream \"%s\": %s (%d)",
 				   bus->stream_name, natsStatus_GetText(status), (int)code);
+	bus->stream_last = 0;
 	return ST_OK;
+}
+
+enum st bus_stream_ready(struct bus *bus, const char *service, int64_t age_s_max,
+			 struct problem *problem)
+{
+	jsStreamInfo *info = NULL;
+	jsErrCode code = 0;
+
+	if (bus->stream && bus->stream_known)
+		return ST_OK;
+	TRY(context_ready(bus, problem));
+	stream_name_of(service, bus->stream_name, sizeof(bus->stream_name));
+	natsStatus status = js_GetStreamInfo(&info, bus->stream, bus->stream_name, NULL, &code);
+	if (status == NATS_OK)
+		bus->stream_last = info->State.LastSeq;
+	jsStreamInfo_Destroy(info);
+	if (status != NATS_OK && status != NATS_NOT_FOUND)
+		return bus_problem(problem, ST_BUS_UNAVAILABLE, "stream info", status);
+	if (status == NATS_NOT_FOUND)
+		TRY(stream_make(bus, service, age_s_max, problem));
+	bus->stream_known = true;
+	return ST_OK;
+}
+
+/* The message held back is not the last one after all. */
+static natsStatus held_send(struct bus *bus)
+{
+	natsMsg *msg = bus->stream_held;
+
+	if (!msg)
+		return NATS_OK;
+	bus->stream_held = NULL;
+	if (bus->stream_careful)
+		return js_PublishMsgAsync(bus->stream, &msg, NULL);
+	natsStatus status = natsConnection_PublishMsg(bus->connection, msg);
+	natsMsg_Destroy(msg);
+	return status;
 }
 
 enum st bus_stream_publish(struct bus *bus, const char *subject, const struct bus_header *headers,
 			   size_t header_count, struct str data)
 {
 	natsMsg *msg = NULL;
-	natsStatus status = natsMsg_Create(&msg, subject, NULL, data.data, (int)data.size);
+	natsStatus status = held_send(bus);
 
+	if (status == NATS_OK)
+		status = natsMsg_Create(&msg, subject, NULL, data.data, (int)data.size);
 	for (size_t i = 0; i < header_count && status == NATS_OK; i++)
 		status = natsMsgHeader_Set(msg, headers[i].name, headers[i].value);
-	if (status == NATS_OK)
-		status = js_PublishMsgAsync(bus->stream, &msg, NULL);
-	natsMsg_Destroy(msg);
-	return status == NATS_OK ? ST_OK : ST_BUS_UNAVAILABLE;
+	if (status != NATS_OK) {
+		natsMsg_Destroy(msg);
+		return ST_BUS_UNAVAILABLE;
+	}
+	bus->stream_held = msg;
+	bus->stream_sent++;
+	return ST_OK;
 }
 
-enum st bus_stream_settle(struct bus *bus, uint32_t timeout_ms)
+/* Every message was acknowledged by itself. */
+static bool settle_carefully(struct bus *bus, uint32_t timeout_ms)
 {
 	jsPubOptions options;
 
 	jsPubOptions_Init(&options);
 	options.MaxWait = timeout_ms;
-	natsStatus status = js_PublishAsyncComplete(bus->stream, &options);
-	uint64_t failures = bus->stream_failures;
+	natsStatus status = held_send(bus);
+	if (status == NATS_OK)
+		status = js_PublishAsyncComplete(bus->stream, &options);
+	return status == NATS_OK && bus->stream_failures == 0;
+}
+
+/* The last one's place tells of all. */
+static bool settle_by_last(struct bus *bus, uint32_t timeout_ms)
+{
+	jsPubOptions options;
+	jsPubAck *ack = NULL;
+	jsErrCode code = 0;
+	natsMsg *msg = bus->stream_held;
+
+	bus->stream_held = NULL;
+	jsPubOptions_Init(&options);
+	options.MaxWait = timeout_ms;
+	natsStatus status = js_PublishMsg(&ack, bus->stream, msg, &options, &code);
+	natsMsg_Destroy(msg);
+	bool all = status == NATS_OK && !ack->Duplicate &&
+		   ack->Sequence == bus->stream_last + bus->stream_sent;
+	if (all)
+		bus->stream_last = ack->Sequence;
+	jsPubAck_Destroy(ack);
+	return all;
+}
+
+enum st bus_stream_settle(struct bus *bus, uint32_t timeout_ms)
+{
+	bool settled;
+
+	if (bus->stream_sent == 0)
+		return ST_OK;
+	if (bus->stream_careful || !bus->stream_held)
+		settled = settle_carefully(bus, timeout_ms);
+	else
+		settled = settle_by_last(bus, timeout_ms);
+	/* After a careful run the stream's last place has to be asked again. */
+	bus->stream_known = settled && !bus->stream_careful;
+	bus->stream_careful = !settled;
+	bus->stream_sent = 0;
+	if (settled)
+		return ST_OK;
+	/* What is still pending belongs to a stream or a server that is gone. */
+	natsMsg_Destroy(bus->stream_held);
+	bus->stream_held = NULL;
+	jsCtx_Destroy(bus->stream);
+	bus->stream = NULL;
 	bus->stream_failures = 0;
-	if (status != NATS_OK || failures > 0) {
-		/* What is still pending belongs to a stream or a server that is gone. */
-		jsCtx_Destroy(bus->stream);
-		bus->stream = NULL;
-		bus->stream_failures = 0;
-		return ST_UNAVAILABLE;
-	}
-	return ST_OK;
+	return ST_UNAVAILABLE;
 }

@@ -86,8 +86,8 @@ MUST_CHECK enum st db_begin(struct db *db, struct db_tx **ret, struct problem *p
  * during COMMIT) ST_COMMIT_UNKNOWN. */
 MUST_CHECK enum st db_commit(struct db_tx *tx, struct problem *problem);
 void db_rollback(struct db_tx *tx);
-/* Has anything been written (queued) in this transaction? */
-bool db_tx_wrote(const struct db_tx *tx);
+/* How many writes were queued in this transaction so far. */
+size_t db_tx_writes(const struct db_tx *tx);
 
 /* Asks and waits. Checks all writes queued before it first. */
 MUST_CHECK enum st db_query_(struct db_tx *tx, const struct db_statement *statement,
@@ -114,6 +114,8 @@ MUST_CHECK enum st db_write_(struct db_tx *tx, const struct db_statement *statem
 	db_write_((tx), (statement), (rows), (otherwise), NULL, 0)
 /* Waits for all queued writes and gives the first failure. */
 MUST_CHECK enum st db_check(struct db_tx *tx);
+/* The first failure known so far, without waiting. */
+enum st db_check_sticky(const struct db_tx *tx);
 /* What failed, in the server's words, for logs (never for callers). */
 const char *db_tx_error(const struct db_tx *tx);
 

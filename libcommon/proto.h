@@ -62,18 +62,20 @@ struct proto_type;
 
 struct proto_value { /* the shape of one value: a member's, or an array's items' */
 	enum proto_kind kind;
-	int64_t min, max;            /* integer value, string length in code points, array count */
+	int64_t min, max;            /* integer, 0 and 1 of a boolean; length in code points; count */
 	double number_min, number_max;
 	const char *const *names;    /* PROTO_ENUM: wire names; value i+1 is names[i]; NULL ends */
 	const struct proto_pattern *pattern;
 	const struct proto_type *object;
-	const struct proto_value *items; /* PROTO_ARRAY */
+	const struct proto_value *items; /* PROTO_ARRAY; the values of PROTO_PAIRS */
 	uint32_t item_size_bytes;
 	bool unique;
 };
 
 struct proto_field {
 	const char *name;
+	const char *key;   /* the name as it stands before its value: "\"name\":" */
+	uint32_t key_size;
 	struct proto_value value;
 	uint32_t offset;
 	uint32_t offset_has; /* of bool has_<member>; UINT32_MAX when there is none */
@@ -94,17 +96,23 @@ enum proto_unknown {
 	PROTO_UNKNOWN_IGNORED, /* events and replies: the sender may be newer */
 };
 
+#define PROTO_FIELDS_MAX 256          /* of one struct; the generator refuses more */
+#define PROTO_PAIR_NAME_CHARS_MAX 128 /* a name in a struct proto_pairs */
+
 /* Decodes a JSON text into `ret` (size type->size_bytes); strings and arrays live in `arena`.
  * ST_MESSAGE_INVALID with a JSON pointer, what was found and what would be accepted;
- * ST_MESSAGE_TOO_LARGE past bytes_max; ST_JSON_INVALID. */
+ * ST_MESSAGE_TOO_LARGE past bytes_max; ST_JSON_INVALID; ST_TOO_LARGE when the arena is full. Text
+ * with U+0000 is refused everywhere, because the database cannot keep it. */
 MUST_CHECK enum st proto_decode(const struct proto_type *type, struct str text,
 				enum proto_unknown unknown, struct arena *arena, void *ret,
 				struct problem *problem);
 MUST_CHECK enum st proto_decode_node(const struct proto_type *type, const struct json *node,
 				     enum proto_unknown unknown, struct arena *arena, void *ret,
 				     struct problem *problem);
-/* Encodes in the contract's member order; absent members are left out. A value that breaks its
- * own schema is our bug: asserted in tests, refused with ST_INTERNAL in release. */
+/* Encodes in the contract's member order; absent members are left out. A value that breaks its own
+ * schema is our bug and gives ST_INTERNAL, so that no reader meets what it must refuse.
+ * ST_MESSAGE_TOO_LARGE past bytes_max; ST_TOO_LARGE when the arena is full. proto_encode_to leaves
+ * `buf` failed in each of these cases. */
 MUST_CHECK enum st proto_encode(const struct proto_type *type, const void *in, struct arena *arena,
 				struct str *ret);
 void proto_encode_to(const struct proto_type *type, const void *in, struct buf *buf);

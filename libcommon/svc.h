@@ -69,6 +69,7 @@ struct svc_follow {
 	/* Optional: a run of such events of one source, in one transaction. Replaces `handle`; on
 	 * failure the library repeats it one event at a time to find the poisoned one. */
 	enum st (*handle_batch)(struct svc_event *events, size_t count);
+	bool strict; /* a member the schema does not know is refused, not passed over */
 };
 
 struct svc_tick_context {

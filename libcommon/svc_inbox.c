@@ -36,8 +36,9 @@ enum st follow_event_fill(struct svc *svc, const struct svc_follow *follow,
 		return ST_TOO_LARGE;
 	if (!str_cut(item->head.source, '/', &prefix, &source))
 		source = item->head.source;
-	enum st st = proto_decode(follow->event->data, item->data, PROTO_UNKNOWN_IGNORED, arena,
-				  data, &problem);
+	enum st st = proto_decode(follow->event->data, item->data,
+				  follow->strict ? PROTO_UNKNOWN_REFUSED : PROTO_UNKNOWN_IGNORED,
+				  arena, data, &problem);
 	*ret = (struct svc_event){
 		.svc = svc,
 		.state = svc->state,

@@ -1,4 +1,5 @@
 /* svc_main.c: from the command line to the supervising parent, and the connections of a child. */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 
 #define CONNECT_WAIT_MS 500
 #define DATABASE_WAIT_MS 10000
+#define MALLOC_KEEP_BYTES (64 * 1024 * 1024)
 
 #define FIELD(member) CONFIG_MEMBER(struct svc_config, member)
 
@@ -302,6 +304,9 @@ int svc_main(int argc, char **argv, const struct svc_definition *definition)
 		return 2;
 	}
 	crypto_init();
+	/* Bursts come again: keep what the allocator has, do not fault it in anew each time. */
+	mallopt(M_TRIM_THRESHOLD, MALLOC_KEEP_BYTES);
+	mallopt(M_MMAP_THRESHOLD, MALLOC_KEEP_BYTES);
 	enum st st = config_load(definition->name, sections, count, &problem);
 	if (st == ST_OK)
 		st = prepare(&svc, &problem);

@@ -24,9 +24,10 @@ const struct db_statement svc_statements[SVC_STATEMENT_COUNT + 1] = {
 		"SELECT coalesce(min(id), 0), coalesce(max(id), 0) FROM (SELECT id FROM outbox "
 		"WHERE xid >= " XID(1) " AND xid < " XID(2) " OFFSET 0) AS r",
 		"tt", "ii" },
+	/* IS TRUE keeps the planner on the primary key: by xid it would sort the round each time. */
 	[SVC_RELAY_READ] = { "svc_relay_read",
 		"SELECT id, event_id, type, subject, trace_id, time_ms, data FROM outbox "
-		"WHERE id > $1 AND id <= $2 AND xid >= " XID(3) " AND xid < " XID(4) " "
+		"WHERE id > $1 AND id <= $2 AND (xid >= " XID(3) " AND xid < " XID(4) ") IS TRUE "
 		"ORDER BY id LIMIT $5",
 		"iitti", "igtttix" },
 	[SVC_RELAY_BATCHES_INSERT] = { "svc_relay_batches_insert",
@@ -43,7 +44,7 @@ const struct db_statement svc_statements[SVC_STATEMENT_COUNT + 1] = {
 		"UPDATE relay SET published = $1 WHERE published <= $1", "i", "" },
 	[SVC_BATCH_ROWS] = { "svc_batch_rows",
 		"SELECT id, event_id, type, subject, trace_id, time_ms, data FROM outbox "
-		"WHERE id >= $1 AND id <= $2 AND xid >= " XID(3) " AND xid < " XID(4) " "
+		"WHERE id >= $1 AND id <= $2 AND (xid >= " XID(3) " AND xid < " XID(4) ") IS TRUE "
 		"ORDER BY id",
 		"iitt", "igtttix" },
 	[SVC_BATCHES_AFTER] = { "svc_batches_after",

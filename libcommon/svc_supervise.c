@@ -59,6 +59,7 @@ static _Noreturn void process_body(struct svc *svc, pid_t parent)
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(0);
+	prctl(PR_SET_NAME, role_name(svc->process->role));
 	svc_http_stop_in_child();
 	metrics_join(svc->process_index + 1);
 	if (svc->definition->start) {

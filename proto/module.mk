@@ -9,13 +9,43 @@ GEN_OBJ := $(GEN_SRC:$(BUILD)/gen/%.c=$(BUILD)/obj/gen/%.o)
 
 $(PROTO_TOOL): $(PROTO_TOOL_SRC) $(wildcard proto/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(CSTD) $(WARN) $(OPT) $(HARDEN) -Iproto $(PROTO_TOOL_SRC) $(LDFLAGS) -o $@ -lyaml -lcjson -lm
+	@echo "  link  $@"
+	@$(CC) $(CSTD) $(WARN) $(OPT) $(HARDEN) -Iproto $(PROTO_TOOL_SRC) $(LDFLAGS) -o $@ -lyaml -lcjson -lm
 
 # The stamp is older than nothing it made: files that did not change keep their times, so a changed
 # contract rebuilds only what it touches.
 $(GEN_STAMP): $(PROTO_TOOL) $(PROTO_YAML)
 	@mkdir -p $(@D)
-	$(PROTO_TOOL) --out $(BUILD)/gen $(PROTO_YAML)
+	@echo "  gen   $(BUILD)/gen"
+	@$(PROTO_TOOL) --out $(BUILD)/gen $(PROTO_YAML)
 	@touch $@
 
 $(GEN_SRC): $(GEN_STAMP) ;
+
+# The reference, and the readers that are not ours. `make contract` writes docs/reference anew, then
+# checks every document with the AsyncAPI and OpenAPI parsers in tests/contract (node).
+CONTRACT_NODE := tests/contract/node_modules/.stamp
+
+$(CONTRACT_NODE): tests/contract/package.json tests/contract/package-lock.json
+	@cd tests/contract && npm ci --no-audit --no-fund
+	@touch $@
+
+.PHONY: contract contract-check
+contract: $(GEN_STAMP) ## write docs/reference and check the contract with others' parsers
+	@$(PROTO_TOOL) --out $(BUILD)/gen --docs docs/reference $(PROTO_YAML)
+	@$(MAKE) --no-print-directory contract-check
+
+contract-check: $(GEN_STAMP) $(CONTRACT_NODE)
+	@cd tests/contract && node check.mjs $(abspath proto) $(abspath $(BUILD)/gen)
+
+# A contract that uses every form, for the tests of the generator and of the codec: its generated
+# code is included by them, not linked.
+SAMPLE_YAML := $(wildcard tests/unit/proto/sample/*.yaml)
+SAMPLE_STAMP := $(BUILD)/gen-sample/.stamp
+
+$(SAMPLE_STAMP): $(PROTO_TOOL) $(SAMPLE_YAML)
+	@mkdir -p $(@D)
+	@$(PROTO_TOOL) --out $(BUILD)/gen-sample $(SAMPLE_YAML)
+	@touch $@
+
+$(BUILD)/obj/tests/unit/common/codec_test.o $(BUILD)/obj/tests/fuzz/codec_fuzz.o: | $(SAMPLE_STAMP)

@@ -72,3 +72,18 @@ PROBE_TESTS := $(shell grep -ls 'probe/gen/probe.h' $(FULL_SRC))
 PROBE_TEST_BIN := $(PROBE_TESTS:tests/%.c=$(BUILD)/test/%)
 $(PROBE_TESTS:%.c=$(BUILD)/obj/%.o): $(PROBE_GEN)
 $(PROBE_TEST_BIN): $(BUILD)/obj/probe_contract.o | $(BUILD)/bin/probe
+
+# Measurements: one program.
+BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/obj/%.o)
+$(BENCH_OBJ): $(PROBE_GEN)
+$(BUILD)/test/bench/bench: $(BENCH_OBJ) $(BUILD)/obj/probe_contract.o $(TEST_LIB) $(COMMON_LIB) \
+		| $(BUILD)/bin/probe
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS) $^ -o $@ $(LIBS_ALL)
+
+.PHONY: bench
+bench: deps ## measure; prints a table and writes build/bench.json
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/test/bench/bench
+	@$(BUILD)/test/bench/bench
