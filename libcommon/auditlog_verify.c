@@ -290,9 +290,12 @@ static enum st right(struct auditlog_verifier *v, const struct auditlog_view *vi
 		      "position %lld is in the file already", (long long)position);
 		return ST_OK;
 	}
-	if (*seen == SEEN_WRONG)
+	if (*seen == SEEN_WRONG) {
 		found(v, AUDITLOG_INSERTED, position, 0, b->wrong_line[position - b->first],
 		      "it claims position %lld, whose record is another", (long long)position);
+		if (position == expected - 1)
+			expected = position; /* the forged one stood in its way */
+	}
 	*seen = SEEN_RIGHT;
 	v->summary.records++;
 	if (position < expected) {

@@ -128,8 +128,8 @@ static enum st time_check(const struct keyring_key *key, struct str time, int64_
 	int64_t time_ms;
 
 	if (!time_parse(time, &time_ms))
-		return problem_set(problem, ST_MESSAGE_INVALID, "ce-time",
-				   "\"%.*s\" is not a time", STR_ARG(time));
+		return problem_set(problem, ST_MESSAGE_INVALID, "ce-time", "\"%.*s\" is not a time",
+				   STR_ARG(time));
 	return keyring_key_counts(key, time_ms, now_ms, problem);
 }
 
@@ -229,10 +229,11 @@ enum st batch_verify_all(const struct keyring *keyring, const struct event_head 
 	struct hash hash;
 
 	if (size == 0)
-		return problem_set(problem, ST_MESSAGE_INVALID, "", "a batch has at least one event");
+		return problem_set(problem, ST_MESSAGE_INVALID, "",
+				   "a batch has at least one event");
 	if (size > BATCH_SIZE_MAX)
-		return problem_set(problem, ST_TOO_LARGE, "", "a batch has at most %d events, not %zu",
-				   BATCH_SIZE_MAX, size);
+		return problem_set(problem, ST_TOO_LARGE, "",
+				   "a batch has at most %d events, not %zu", BATCH_SIZE_MAX, size);
 	TRY(seal_open(keyring, heads[0].source, seal, &key, signature, problem));
 	for (size_t i = 0; i < size; i++) {
 		if (!str_equal(heads[i].source, heads[0].source))

@@ -9,7 +9,7 @@
 
 #define BATCH_PURPOSE "piopl/event-batch/v1"
 #define BATCH_SIZE_MAX 512
-#define BATCH_PATH_MAX 9 /* log2 of it */
+#define BATCH_PATH_MAX 9             /* log2 of it */
 #define BATCH_SOURCE_PREFIX "piopl/" /* ce-source is this and the owner of the key */
 #define BATCH_SOURCE_BYTES_MAX (sizeof(BATCH_SOURCE_PREFIX) - 1 + KEYRING_OWNER_SIZE - 1)
 #define BATCH_PROOF_SIZE (8 + BASE64_SIZE(BATCH_PATH_MAX * HASH_BYTES)) /* with the NUL */
@@ -25,7 +25,8 @@ struct event_head {
 	int64_t sequence;
 };
 
-/* SHA-256(0x00 || each of id, source, type, time, subject, sequence, data with its 4-byte length) */
+/* SHA-256(0x00 || each of id, source, type, time, subject, sequence, data with its 4-byte length)
+ */
 void event_leaf(const struct event_head *head, struct str data, struct hash *ret);
 
 /* A signed batch with every node of its tree; 34 KiB, so keep it off the stack. */
@@ -86,7 +87,8 @@ MUST_CHECK enum st batch_verify_event(const struct keyring *keyring, struct batc
 				      const struct batch_seal *seal, int64_t now_ms,
 				      struct problem *problem);
 /* All events of one batch, in order and of one source: the root is computed, one verification.
- * `heads` and `data` hold `size` entries; ST_TOO_LARGE past BATCH_SIZE_MAX. seal->proof is unused. */
+ * `heads` and `data` hold `size` entries; ST_TOO_LARGE past BATCH_SIZE_MAX. seal->proof is unused.
+ */
 MUST_CHECK enum st batch_verify_all(const struct keyring *keyring, const struct event_head *heads,
 				    const struct str *data, size_t size,
 				    const struct batch_seal *seal, int64_t now_ms,

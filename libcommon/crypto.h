@@ -22,9 +22,10 @@
 #define CRYPTO_STACK_BYTES 4096
 
 #define BASE64_SIZE(n) (((n) + 2) / 3 * 4 + 1) /* with the NUL */
-#define HEX_SIZE(n) ((n) * 2 + 1)              /* with the NUL */
+#define HEX_SIZE(n) ((n)*2 + 1)                /* with the NUL */
 
-/* Once, at the start of the process; again is harmless. Asserts when the system has no randomness. */
+/* Once, at the start of the process; again is harmless. Asserts when the system has no randomness.
+ */
 void crypto_init(void);
 /* True when equal; its time depends on `size` only. */
 bool bytes_equal(const void *a, const void *b, size_t size);

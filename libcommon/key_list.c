@@ -31,7 +31,8 @@ static bool owner_is_valid(const char *owner)
 	if (owner[0] < 'a' || owner[0] > 'z')
 		return false;
 	for (const char *c = owner; *c; c++) {
-		if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9') && *c != '_' && *c != '-')
+		if (!(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9') && *c != '_' &&
+		    *c != '-')
 			return false;
 	}
 	return true;
@@ -147,9 +148,10 @@ static enum st payload_parse(struct str text, struct arena *arena, struct key_li
 	TRY(json_parse(arena, text, &root, problem));
 	version = json_member(root, "version");
 	keys = json_member(root, "keys");
-	if (root->kind != JSON_OBJECT || root->count != 3 || !version || !json_is_integer(version) ||
-	    version->number < 1 || version->number >= (double)VERSION_MAX || !keys ||
-	    keys->kind != JSON_ARRAY || !member_time(root, "issued_at", &ret->issued_at_ms))
+	if (root->kind != JSON_OBJECT || root->count != 3 || !version ||
+	    !json_is_integer(version) || version->number < 1 ||
+	    version->number >= (double)VERSION_MAX || !keys || keys->kind != JSON_ARRAY ||
+	    !member_time(root, "issued_at", &ret->issued_at_ms))
 		return problem_set(problem, ST_MESSAGE_INVALID, "",
 				   "a key list has a version, issued_at and keys");
 	if (keys->count > KEYRING_KEYS_MAX)
@@ -165,7 +167,8 @@ static enum st payload_parse(struct str text, struct arena *arena, struct key_li
 		if (!key_decode(key, &ret->keys[i]))
 			return problem_set(problem, ST_MESSAGE_INVALID, "/keys",
 					   "key %zu is not key_id, owner, public_key, from, until "
-					   "if it ends, and state", i);
+					   "if it ends, and state",
+					   i);
 	}
 	return list_check(ret, problem);
 }
@@ -244,7 +247,8 @@ enum st key_list_build(int64_t version, int64_t issued_at_ms, const struct keyri
 
 	if (count > KEYRING_KEYS_MAX)
 		return problem_set(problem, ST_TOO_LARGE, "/keys",
-				   "a key list has at most %d keys, not %zu", KEYRING_KEYS_MAX, count);
+				   "a key list has at most %d keys, not %zu", KEYRING_KEYS_MAX,
+				   count);
 	list.keys = ARENA_ARRAY(arena, struct keyring_key, count + 1);
 	if (!list.keys)
 		return ST_NO_MEMORY;

@@ -111,19 +111,19 @@ static enum st list_take(struct keyring_state *state, const struct key_list *lis
 	if (list->count)
 		memcpy(keys, list->keys, list->count * sizeof(*keys));
 	free(state->list.keys);
+	state->content = *content;
 	state->list = *list;
 	state->list.keys = keys;
-	state->content = *content;
 	return ST_OK;
 }
 
 static enum st state_read(struct keyring_state *state, struct problem *problem)
 {
 	struct file_mark mark = { 0 };
+	struct str text = { 0 };
 	struct key_list list;
 	struct hash content;
 	struct arena arena;
-	struct str text;
 
 	arena_init(&arena, PARSE_BYTES_MAX);
 	enum st st = file_read(state->path, &arena, &text, &mark, problem);
@@ -261,8 +261,9 @@ enum st keyring_key_counts(const struct keyring_key *key, int64_t made_at_ms, in
 		return problem_set(problem, ST_KEY_UNKNOWN, "", "key \"%s\" of \"%s\" is revoked",
 				   key->key_id, key->owner);
 	if (key->from_ms > now_ms && key->from_ms - now_ms > KEYRING_CLOCK_SLACK_MS)
-		return problem_set(problem, ST_KEY_UNKNOWN, "", "key \"%s\" of \"%s\" is not valid yet",
-				   key->key_id, key->owner);
+		return problem_set(problem, ST_KEY_UNKNOWN, "",
+				   "key \"%s\" of \"%s\" is not valid yet", key->key_id,
+				   key->owner);
 	if (made_at_ms >= key->until_ms)
 		return problem_set(problem, ST_KEY_UNKNOWN, "",
 				   "key \"%s\" of \"%s\" had ended when this was made", key->key_id,

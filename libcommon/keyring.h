@@ -15,7 +15,7 @@
 #define KEYRING_PURPOSE "piopl/key-list/v1"
 #define KEYRING_KEYS_MAX 1024
 #define KEYRING_FILE_BYTES_MAX (768 * 1024)
-#define KEYRING_OWNER_SIZE 65 /* 64 bytes and a NUL */
+#define KEYRING_OWNER_SIZE 65        /* 64 bytes and a NUL */
 #define KEYRING_CLOCK_SLACK_MS 60000 /* how far ahead of ours a signer's clock may be */
 
 enum key_state { KEY_ACTIVE = 1, KEY_RETIRED, KEY_REVOKED };
@@ -59,8 +59,7 @@ MUST_CHECK enum st key_list_write(const char *path, struct str file_text, struct
 struct keyring;
 
 /* ST_CONFIG_INVALID when the file cannot be read; else as key_list_parse. */
-MUST_CHECK enum st keyring_load(const char *path,
-				const uint8_t root_public_key[PUBLIC_KEY_BYTES],
+MUST_CHECK enum st keyring_load(const char *path, const uint8_t root_public_key[PUBLIC_KEY_BYTES],
 				struct keyring **ret, struct problem *problem);
 void keyring_free(struct keyring *keyring);
 int64_t keyring_version(const struct keyring *keyring);

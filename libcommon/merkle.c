@@ -145,8 +145,8 @@ static enum st inclusion_walk(const struct ranges *ranges, int64_t size, int64_t
 	return ST_OK;
 }
 
-/* RFC 6962 2.1.2: down to the subtree that ends where the old tree ended. When that is the whole old
- * tree, the verifier knows its root already. */
+/* RFC 6962 2.1.2: down to the subtree that ends where the old tree ended. When that is the whole
+ * old tree, the verifier knows its root already. */
 static enum st consistency_walk(const struct ranges *ranges, int64_t size, int64_t old_size,
 				struct merkle_path *ret)
 {
@@ -340,8 +340,8 @@ enum st tile_of_node(int level, int64_t index, int64_t size, struct tile *ret, i
 {
 	int within = level % TILE_HEIGHT;
 
-	if (level < 0 || level > MERKLE_PATH_MAX || size < 0 || size > MERKLE_SIZE_MAX || index < 0 ||
-	    index >= size >> level)
+	if (level < 0 || level > MERKLE_PATH_MAX || size < 0 || size > MERKLE_SIZE_MAX ||
+	    index < 0 || index >= size >> level)
 		return ST_USAGE;
 	int64_t entry = index << within;
 	int64_t entries = size >> (level - within);

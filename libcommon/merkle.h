@@ -1,6 +1,6 @@
-/* merkle.h: RFC 6962 Merkle trees (leaf SHA-256(0x00 || data), node SHA-256(0x01 || left || right)):
- * event batches and the audit log. Pure: a tree too big for memory is reached through a function
- * that reads C2SP tiles. Failures: ST_PROOF_INVALID (a proof or its numbers are wrong),
+/* merkle.h: RFC 6962 Merkle trees (leaf SHA-256(0x00 || data), node SHA-256(0x01 || left ||
+ * right)): event batches and the audit log. Pure: a tree too big for memory is reached through a
+ * function that reads C2SP tiles. Failures: ST_PROOF_INVALID (a proof or its numbers are wrong),
  * ST_USAGE (asked for what the tree does not have), or what the tile reader said. */
 #ifndef PIOPL_MERKLE_H
 #define PIOPL_MERKLE_H
@@ -32,9 +32,9 @@ MUST_CHECK enum st merkle_path_of(const struct hash *leaves, int64_t count, int6
 MUST_CHECK enum st merkle_consistency_of(const struct hash *leaves, int64_t count,
 					 int64_t old_count, struct merkle_path *ret);
 
-/* All nodes of a small tree, level by level from the leaves, then paths by look-up. `nodes` has room
- * for MERKLE_NODES_MAX(count) and starts with the leaves; count > 0. The root is the last node;
- * returns how many nodes there are. */
+/* All nodes of a small tree, level by level from the leaves, then paths by look-up. `nodes` has
+ * room for MERKLE_NODES_MAX(count) and starts with the leaves; count > 0. The root is the last
+ * node; returns how many nodes there are. */
 size_t merkle_levels_fill(struct hash *nodes, size_t count);
 void merkle_levels_path(const struct hash *nodes, size_t count, size_t index,
 			struct merkle_path *ret); /* index < count, asserted */
@@ -77,9 +77,9 @@ struct tile {
 /* Fills ret[0..width). */
 typedef enum st tile_read(void *context, int level, int64_t index, int width, struct hash *ret);
 
-/* The tile in which the node (level, index) of a tree of `size` leaves lies, whole or as the root of
- * a run of entries: `ret_first` and `ret_count` (a power of two). The node is complete:
- * (index + 1) << level <= size, else ST_USAGE. */
+/* The tile in which the node (level, index) of a tree of `size` leaves lies, whole or as the root
+ * of a run of entries: `ret_first` and `ret_count` (a power of two). The node is complete: (index +
+ * 1) << level <= size, else ST_USAGE. */
 MUST_CHECK enum st tile_of_node(int level, int64_t index, int64_t size, struct tile *ret,
 				int *ret_first, int *ret_count);
 /* "tile/0/x001/067" or "tile/1/000.p/5" */

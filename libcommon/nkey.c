@@ -57,7 +57,7 @@ static bool base32_decode(struct str text, uint8_t *ret, size_t size)
 		return false;
 	for (size_t i = 0; i < text.size; i++) {
 		char c = text.data[i];
-		uint32_t digit = c >= 'A' && c <= 'Z' ? (uint32_t)(c - 'A')
+		uint32_t digit = c >= 'A' && c <= 'Z'   ? (uint32_t)(c - 'A')
 				 : c >= '2' && c <= '7' ? (uint32_t)(c - '2') + 26
 							: 32;
 

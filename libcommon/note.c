@@ -17,8 +17,8 @@ static_assert(BASE64_SIZE(NOTE_SIGNATURE_BYTES_MAX) < NOTE_BYTES_MAX, "a line fi
 static size_t space_size(struct str s)
 {
 	static const char *const wide[] = {
-		"\xc2\x85",	"\xc2\xa0",	"\xe1\x9a\x80", "\xe2\x80\xa8", "\xe2\x80\xa9",
-		"\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
+		"\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80", "\xe2\x80\xa8",
+		"\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f", "\xe3\x80\x80",
 	};
 
 	if (s.data[0] == ' ' || (s.data[0] >= '\t' && s.data[0] <= '\r'))
@@ -82,7 +82,8 @@ enum st note_key_of_text(struct str text, struct note_key *ret, struct problem *
 				   "a verifier key is name+8 hex digits+base64 of 33 bytes");
 	if (note_key_make(name, (enum note_key_type)bytes[0], bytes + 1, &key) != ST_OK)
 		return problem_set(problem, ST_MESSAGE_INVALID, "",
-				   "the verifier key's name, type %u or point is not valid", bytes[0]);
+				   "the verifier key's name, type %u or point is not valid",
+				   bytes[0]);
 	if (memcmp(key.key_hash, key_hash, sizeof(key_hash)) != 0)
 		return problem_set(problem, ST_MESSAGE_INVALID, "",
 				   "the verifier key's hash is not that of its name and key");
@@ -155,8 +156,9 @@ enum st note_parse(struct str message, struct note *ret, struct problem *problem
 	struct str text, lines, line;
 
 	if (message.size > NOTE_BYTES_MAX)
-		return problem_set(problem, ST_TOO_LARGE, "", "a note has at most %d bytes, not %zu",
-				   NOTE_BYTES_MAX, message.size);
+		return problem_set(problem, ST_TOO_LARGE, "",
+				   "a note has at most %d bytes, not %zu", NOTE_BYTES_MAX,
+				   message.size);
 	if (!text_is_clean(message) || !note_split(message, &text, &lines))
 		return problem_set(problem, ST_MESSAGE_INVALID, "",
 				   "a note is lines of UTF-8, an empty line and signature lines");
@@ -189,12 +191,14 @@ enum st note_start(struct buf *buf, struct str text, struct problem *problem)
 	struct str line = first_line(text);
 
 	if (text.size == 0 || text.data[text.size - 1] != '\n' || !text_is_clean(text))
-		return problem_set(problem, ST_MESSAGE_INVALID, "",
-				   "a note's text is whole lines of UTF-8 without control characters");
+		return problem_set(
+			problem, ST_MESSAGE_INVALID, "",
+			"a note's text is whole lines of UTF-8 without control characters");
 	if (purpose_is_valid(line) || str_is(line, COSIGNATURE_LINE))
-		return problem_set(problem, ST_MESSAGE_INVALID, "",
-				   "a note does not begin with \"%.*s\", which other signatures use",
-				   STR_ARG(line));
+		return problem_set(
+			problem, ST_MESSAGE_INVALID, "",
+			"a note does not begin with \"%.*s\", which other signatures use",
+			STR_ARG(line));
 	if (text.size >= NOTE_BYTES_MAX)
 		return problem_set(problem, ST_TOO_LARGE, "", "a note has at most %d bytes",
 				   NOTE_BYTES_MAX);
@@ -208,8 +212,8 @@ enum st note_start(struct buf *buf, struct str text, struct problem *problem)
 
 static struct str cosigned_text(struct str text, int64_t time_s, char ret[COSIGNED_SIZE])
 {
-	int size = snprintf(ret, COSIGNED_SIZE, COSIGNATURE_LINE "\ntime %lld\n",
-			    (long long)time_s);
+	int size =
+		snprintf(ret, COSIGNED_SIZE, COSIGNATURE_LINE "\ntime %lld\n", (long long)time_s);
 
 	ASSERT(size > 0 && (size_t)size + text.size <= COSIGNED_SIZE);
 	memcpy(ret + size, text.data, text.size);
@@ -302,8 +306,8 @@ enum st note_verify(const struct note *note, const struct note_key *keys, size_t
 			if (signature_verify(note->text, &note->signatures[i], &keys[k],
 					     &ret[k].time_s) != ST_OK)
 				return problem_set(problem, ST_SIGNATURE_INVALID, "",
-						   "signature %zu, by \"%s\", does not verify", i + 1,
-						   keys[k].name);
+						   "signature %zu, by \"%s\", does not verify",
+						   i + 1, keys[k].name);
 			ret[k].signed_by = true;
 			any = true;
 		}

@@ -37,7 +37,7 @@ struct note_signature {
 	struct str name;
 	uint8_t key_hash[4];
 	uint8_t bytes[8 + SIGNATURE_BYTES]; /* the first of what follows the hash, zero filled */
-	size_t size;                        /* of all that follows it; unknown kinds may be longer */
+	size_t size; /* of all that follows it; unknown kinds may be longer */
 };
 
 struct note {

@@ -445,6 +445,7 @@ static void note_state(struct follower *follower)
 	struct svc *svc = follower->svc;
 	bool ready = true;
 
+	svc_keys_refresh(svc);
 	for (size_t s = 0; s < follower->source_count; s++)
 		ready = ready && !follower->sources[s].stopped;
 	svc->process->bus = bus_is_connected(svc->bus);

@@ -139,6 +139,8 @@ MUST_CHECK enum st svc_connect(struct svc *svc, enum bus_sending sending);
 void svc_disconnect(struct svc *svc);
 /* Keeps the process' state for readiness; when idle, reconnects to a database that was lost. */
 void svc_watch(struct svc *svc, bool idle);
+/* Reads the list of keys again when it changed, at most each second. */
+void svc_keys_refresh(struct svc *svc);
 /* Log a problem of the world once when it begins, and its end. */
 void svc_note_database(struct svc *svc, enum st st, const struct problem *problem);
 

@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "gen/contract.h"
 #include "log.h"
 #include "migrate.h"
 #include "svc_internal.h"
 
 #define CONNECT_WAIT_MS 500
+#define KEYS_REFRESH_MS 1000
 #define DATABASE_WAIT_MS 10000
 #define MALLOC_KEEP_BYTES (64 * 1024 * 1024)
 
@@ -127,10 +129,28 @@ void svc_note_database(struct svc *svc, enum st st, const struct problem *proble
 	svc->process->database = st == ST_OK && connected;
 }
 
+/* A revocation takes effect when the list of keys is read again; so does a new key. */
+void svc_keys_refresh(struct svc *svc)
+{
+	static uint64_t last_ns;
+	struct problem problem = { 0 };
+
+	if (clock_mono_ns() - last_ns < KEYS_REFRESH_MS * 1000000ull)
+		return;
+	last_ns = clock_mono_ns();
+	enum st st = keyring_refresh(svc->keyring, &problem);
+	if (st != ST_OK)
+		log_write(LOG_ERROR,
+			  &(struct log_fields){ .category = "keys", .status = st_info(st)->code },
+			  "the list of keys is not taken, the one before stays: %s",
+			  problem.detail);
+}
+
 void svc_watch(struct svc *svc, bool idle)
 {
 	struct problem problem = { 0 };
 
+	svc_keys_refresh(svc);
 	svc->process->bus = bus_is_connected(svc->bus);
 	if (db_is_connected(svc->db))
 		svc_note_database(svc, ST_OK, &problem);
@@ -233,6 +253,18 @@ static enum st root_key_load(const char *path, uint8_t ret[PUBLIC_KEY_BYTES],
 	return ST_OK;
 }
 
+/* A call of the contract without a handler is our bug, found at the first start. */
+static enum st calls_check(const struct svc *svc, struct problem *problem)
+{
+	for (const struct proto_call *const *c = proto_calls; *c; c++)
+		if (strcmp((*c)->service, svc->definition->name) == 0 &&
+		    !svc_call_find(svc, str_of((*c)->name)))
+			return problem_set(problem, ST_INTERNAL, "",
+					   "the contract's call \"%s\" has no handler",
+					   (*c)->name);
+	return ST_OK;
+}
+
 static enum st keys_load(struct svc *svc, struct problem *problem)
 {
 	uint8_t root[PUBLIC_KEY_BYTES];
@@ -271,6 +303,7 @@ static enum st prepare(struct svc *svc, struct problem *problem)
 	log_open(svc->definition->name, svc->config.log_level);
 	if (clock_file[0])
 		TRY(clock_open(clock_file, svc->config.development));
+	TRY(calls_check(svc, problem));
 	TRY(keys_load(svc, problem));
 	TRY(schema_check(svc, problem));
 	svc->shared = svc_shared_memory(sizeof(*svc->shared));

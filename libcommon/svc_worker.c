@@ -52,6 +52,23 @@ static bool caller_allowed(const struct proto_call *call, const char *caller)
 	return false;
 }
 
+/* A broker may be made to deliver a stored event to any subject, a call's too; then it answers to
+ * nobody's inbox, and it still is an event. A caller's inbox is its own: _INBOX.<caller>. */
+static bool job_is_call(const struct job *job)
+{
+	static const char inbox[] = "_INBOX.";
+	const char *reply = job->message->reply;
+	size_t size = strlen(job->caller);
+
+	if (bus_message_header(job->message, "ce-id"))
+		return false;
+	if (!reply)
+		return true;
+	return strncmp(reply, inbox, sizeof(inbox) - 1) == 0 &&
+	       strncmp(reply + sizeof(inbox) - 1, job->caller, size) == 0 &&
+	       reply[sizeof(inbox) - 1 + size] == '.';
+}
+
 /* piopl.rpc.<service>.<call>.<caller> */
 static enum st job_address(struct svc *svc, struct job *job)
 {
@@ -64,6 +81,11 @@ static enum st job_address(struct svc *svc, struct job *job)
 		return ST_NOT_FOUND;
 	if (!str_copy(caller, job->caller, sizeof(job->caller)))
 		return ST_CALLER_NOT_ALLOWED;
+	if (!job_is_call(job)) {
+		job->message->reply = NULL;
+		return svc_refuse(&job->req, ST_CALLER_NOT_ALLOWED, "", "not a call of \"%s\"",
+				  job->caller);
+	}
 	job->call = svc_call_find(svc, call);
 	if (!job->call)
 		return svc_refuse(&job->req, ST_NOT_FOUND, "", "no call \"%.*s\"", STR_ARG(call));

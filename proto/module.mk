@@ -20,7 +20,9 @@ $(GEN_STAMP): $(PROTO_TOOL) $(PROTO_YAML)
 	@$(PROTO_TOOL) --out $(BUILD)/gen $(PROTO_YAML)
 	@touch $@
 
-$(GEN_SRC): $(GEN_STAMP) ;
+# Every generated file waits for the stamp, headers too: their times are looked at after it.
+GEN_HEADERS := $(GEN_SRC:.c=.h)
+$(GEN_SRC) $(GEN_HEADERS): $(GEN_STAMP) ;
 
 # The reference, and the readers that are not ours. `make contract` writes docs/reference anew, then
 # checks every document with the AsyncAPI and OpenAPI parsers in tests/contract (node).
@@ -42,10 +44,13 @@ contract-check: $(GEN_STAMP) $(CONTRACT_NODE)
 # code is included by them, not linked.
 SAMPLE_YAML := $(wildcard tests/unit/proto/sample/*.yaml)
 SAMPLE_STAMP := $(BUILD)/gen-sample/.stamp
+SAMPLE_GEN := $(foreach name,common sample,$(BUILD)/gen-sample/$(name).c $(BUILD)/gen-sample/$(name).h)
 
 $(SAMPLE_STAMP): $(PROTO_TOOL) $(SAMPLE_YAML)
 	@mkdir -p $(@D)
 	@$(PROTO_TOOL) --out $(BUILD)/gen-sample $(SAMPLE_YAML)
 	@touch $@
+
+$(SAMPLE_GEN): $(SAMPLE_STAMP) ;
 
 $(BUILD)/obj/tests/unit/common/codec_test.o $(BUILD)/obj/tests/fuzz/codec_fuzz.o: | $(SAMPLE_STAMP)

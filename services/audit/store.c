@@ -59,7 +59,7 @@ const struct db_statement audit_statements[AUDIT_STATEMENT_COUNT + 1] = {
 	[AUDIT_PART_LIST] = { "audit_part_list",
 		"SELECT part, class, from_ms, to_ms, coalesce(first_position, 0), "
 		"coalesce(last_position, 0), records, days, expired_ms FROM record_part "
-		"WHERE part > $1 AND ($2 IS NULL OR class = $2) ORDER BY part LIMIT $3",
+		"WHERE part > $1 AND ($2::text IS NULL OR class = $2) ORDER BY part LIMIT $3",
 		"nti", "ntiiiiini" },
 	[AUDIT_PART_DUE] = { "audit_part_due",
 		"SELECT part, class, from_ms, coalesce(first_position, 0), coalesce(last_position, -1), "
@@ -91,11 +91,11 @@ const struct db_statement audit_statements[AUDIT_STATEMENT_COUNT + 1] = {
 		"$2::bigint[], $3::bytea[])",
 		"NIX", "" },
 	[AUDIT_LEAF_READ] = { "audit_leaf_read",
-		"SELECT first, hashes, parts FROM leaf_run WHERE first > $1 - 512 AND first < $2 "
+		"SELECT first, hashes, parts FROM leaf_run WHERE first > $1::bigint - 512 AND first < $2 "
 		"ORDER BY first",
 		"ii", "ixN" },
 	[AUDIT_NODE_READ] = { "audit_node_read",
-		"SELECT first, hashes FROM node_run WHERE level = $1 AND first > $2 - 3 AND "
+		"SELECT first, hashes FROM node_run WHERE level = $1 AND first > $2::bigint - 3 AND "
 		"first < $3 ORDER BY first",
 		"nii", "ix" },
 	[AUDIT_SOURCE_MOVE] = { "audit_source_move",
@@ -179,7 +179,7 @@ const struct db_statement audit_statements[AUDIT_STATEMENT_COUNT + 1] = {
 		"titit", "i" },
 	[AUDIT_ALARM_LIST] = { "audit_alarm_list",
 		"SELECT alarm_id, kind, raised_ms, subject, log_id, detail FROM alarm WHERE "
-		"alarm_id < $1 AND ($2 IS NULL OR kind = $2) ORDER BY alarm_id DESC LIMIT $3",
+		"alarm_id < $1 AND ($2::text IS NULL OR kind = $2) ORDER BY alarm_id DESC LIMIT $3",
 		"iti", "ititit" },
 	/* Sources that stand still and were not told of at this place yet. */
 	[AUDIT_ALARM_STOPPED] = { "audit_alarm_stopped",
@@ -291,7 +291,7 @@ const struct db_statement audit_statements[AUDIT_STATEMENT_COUNT + 1] = {
 	[AUDIT_HOLD_GET] = { "audit_hold_get",
 		"SELECT " HOLD_COLUMNS " FROM legal_hold WHERE hold_id = $1", "t", HOLD_OUT },
 	[AUDIT_HOLD_LIST] = { "audit_hold_list",
-		"SELECT " HOLD_COLUMNS " FROM legal_hold WHERE hold_id < $1 AND ($2 OR released_ms IS "
+		"SELECT " HOLD_COLUMNS " FROM legal_hold WHERE hold_id < $1 AND ($2::boolean OR released_ms IS "
 		"NULL) ORDER BY hold_id DESC LIMIT $3",
 		"tbi", HOLD_OUT },
 };

@@ -19,14 +19,14 @@
 	" || '/'))"
 
 /* $1 to $9, see agent_filter. Planned anew for its values each time (REG_CUSTOM_PLANS), so that
- * what is not asked for costs nothing. */
+ * what is not asked for costs nothing. Another hash is less or greater, which an index can find. */
 #define FILTER                                                                                     \
 	"($1::text = '' OR role = $1) AND ($2::int < 0 OR tier = $2) AND ($3::text = '' OR "       \
 	UNDER("unit", "$3")                                                                        \
 	") AND ($4::int = 0 OR state = $4) AND ($5::text = '' OR owner = $5) AND "                 \
 	"behaviour_score >= $6 AND behaviour_score <= $7 AND ($8::text = '' OR "                   \
-	"$8 = ANY (capability_scopes) OR $8 = ANY (capabilities)) AND ($9::text = '' OR "          \
-	"(state <> 4 AND constitution_hash <> $9))"
+	"capability_scopes @> ARRAY[$8] OR capabilities @> ARRAY[$8]) AND ($9::text = '' OR "          \
+	"(state <> 4 AND (constitution_hash < $9 OR constitution_hash > $9)))"
 #define FILTER_IN "tntntfftt"
 
 #define SUMMARY                                                                                    \
@@ -204,8 +204,8 @@ const struct db_statement registry_statements[] = {
 		"UPDATE role SET title = $2, tier = $3, capability_scopes = $4, can_send_to = $5, "
 		"output_confidence_floor = $6, earning_model = $7, revenue_share_pct = $8, "
 		"sandbox_image = $9, sandbox_cpu_millis = $10, sandbox_memory_mib = $11, "
-		"sandbox_disk_mib = $12, revision = $13, updated_ms = $14 "
-		"WHERE name = $1 AND revision = $13 - 1",
+		"sandbox_disk_mib = $12, revision = $13::bigint, updated_ms = $14 "
+		"WHERE name = $1 AND revision = $13::bigint - 1",
 		ROLE_TYPES, "" },
 
 	[REG_CONSTITUTION_INSERT] = {

@@ -17,7 +17,7 @@
 struct board *board_map(const struct site *site, bool create)
 {
 	int flags = create ? O_RDWR | O_CREAT | O_CLOEXEC : O_RDWR | O_CLOEXEC;
-	int fd = open(site_path(site, "run/board"), flags, 0600);
+	int fd = open(site_path(site, "run/board").text, flags, 0600);
 	struct stat status;
 	struct board *board = MAP_FAILED;
 
@@ -61,7 +61,7 @@ void board_part_signal_stop(const struct board_part *part)
 
 bool supervisor_runs(const struct site *site)
 {
-	int fd = open(site_path(site, "run/supervisor.lock"), O_RDWR | O_CLOEXEC);
+	int fd = open(site_path(site, "run/supervisor.lock").text, O_RDWR | O_CLOEXEC);
 	bool runs;
 
 	if (fd < 0)

@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "id.h"
 #include "json.h"
+#include "services/terminal/check.h"
 #include "services/terminal/process.h"
 #include "services/terminal/supervise.h"
 #include "services/terminal/terminal.h"
@@ -18,10 +19,12 @@
 
 enum st terminal_connect(struct terminal *t, struct problem *problem)
 {
+	struct site_text seed = site_path(&t->site, "keys/nkeys/" TERMINAL_IDENTITY ".seed");
+	struct site_text url = site_nats_url(&t->site);
 	struct bus_options options = {
 		.url = getenv("PIOPL_NATS_URL"),
 		.name = TERMINAL_IDENTITY,
-		.nkey_seed_file = site_path(&t->site, "keys/nkeys/" TERMINAL_IDENTITY ".seed"),
+		.nkey_seed_file = seed.text,
 		.sending = BUS_SEND_AT_ONCE,
 	};
 	enum st st;
@@ -35,7 +38,7 @@ enum st terminal_connect(struct terminal *t, struct problem *problem)
 		return ST_UNAVAILABLE;
 	}
 	if (!options.url || options.url[0] == '\0')
-		options.url = site_nats_url(&t->site);
+		options.url = url.text;
 	st = bus_open(&options, &t->bus, problem);
 	if (st != ST_OK && !supervisor_runs(&t->site)) {
 		problem_set(problem, ST_BUS_UNAVAILABLE, "", "the system is not running");
@@ -56,6 +59,7 @@ static enum st call_with(struct terminal *t, const struct proto_call *call, cons
 	enum st st;
 	int64_t timeout_ms = args_i64(&t->args, "timeout", 0);
 
+	TRY(request_check(call->request, request, &t->arena, problem));
 	TRY(terminal_connect(t, problem));
 	options->timeout_ms = timeout_ms > INT32_MAX ? INT32_MAX : (uint32_t)timeout_ms;
 	for (int tries = 1;; tries++) {
@@ -115,12 +119,10 @@ static const char *key_option(const struct terminal *t)
 
 enum st terminal_key(struct terminal *t, struct signing_key *ret, struct problem *problem)
 {
-	const char *path = key_option(t);
-	enum st st;
+	const char *given = key_option(t);
+	struct site_text own = site_steward_key(&t->site);
+	enum st st = signing_key_load(given ? given : own.text, ret, problem);
 
-	if (!path)
-		path = site_steward_key(&t->site);
-	st = signing_key_load(path, ret, problem);
 	if (st != ST_OK && problem->hint[0] == '\0')
 		problem_hint(problem, "name a key file with --key or PIOPL_STEWARD_KEY");
 	return st;
@@ -174,7 +176,7 @@ int64_t terminal_now_ms(struct terminal *t)
 	struct board *board = board_map(&t->site, false);
 
 	if (board && board->development && !clock_is_development() &&
-	    clock_open(site_path(&t->site, "clock"), true) != ST_OK)
+	    clock_open(site_path(&t->site, "clock").text, true) != ST_OK)
 		fprintf(stderr, "piopl: the development clock cannot be read\n");
 	board_unmap(board);
 	return clock_now_ms();

@@ -150,9 +150,9 @@ static enum st service_keys(struct terminal *t, struct key_list *ret, struct pro
 	struct str root_text;
 	uint8_t root[PUBLIC_KEY_BYTES];
 
-	TRY(terminal_public_key_file(t, site_path(&t->site, "keys/root.pub"), &root_text, problem));
+	TRY(terminal_public_key_file(t, site_path(&t->site, "keys/root.pub").text, &root_text, problem));
 	TRY(base64_decode_exact(root_text, root, sizeof(root)));
-	TRY(terminal_read_file(t, site_path(&t->site, "keys/keyring.json"), &list, problem));
+	TRY(terminal_read_file(t, site_path(&t->site, "keys/keyring.json").text, &list, problem));
 	TRY(key_list_parse(list, root, &t->arena, ret, problem));
 	if (t->json)
 		terminal_write(list);

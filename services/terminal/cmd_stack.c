@@ -55,13 +55,13 @@ static bool part_is_up(const struct board_part *part)
 static enum st part_failed(struct terminal *t, const struct board_part *part,
 			   struct problem *problem)
 {
-	const char *log = site_path(&t->site, "logs/%s.log", part->name);
+	struct site_text log = site_path(&t->site, "logs/%s.log", part->name);
 	char words[300];
 
-	log_complaint(log, words, sizeof(words));
+	log_complaint(log.text, words, sizeof(words));
 	problem_set(problem, ST_UNAVAILABLE, "", "%s does not start: %s", part->name,
 		    words[0] != '\0' ? words : part->note);
-	problem_hint(problem, "see %s", log);
+	problem_hint(problem, "see %s", log.text);
 	return ST_UNAVAILABLE;
 }
 
@@ -184,7 +184,7 @@ static enum st stop_supervisor(struct terminal *t, struct problem *problem)
 		return ST_OK;
 	problem_set(problem, ST_UNAVAILABLE, "", "the supervisor did not stop within %d s",
 		    DOWN_MS_MAX / 1000);
-	problem_hint(problem, "see %s", site_path(&t->site, "logs/supervisor.log"));
+	problem_hint(problem, "see %s", site_path(&t->site, "logs/supervisor.log").text);
 	return ST_UNAVAILABLE;
 }
 
@@ -226,19 +226,19 @@ enum st cmd_reset(struct terminal *t, struct problem *problem)
 					   t->site.data);
 	bool ran;
 
-	if (!site_is_installed(&t->site) && access(site_path(&t->site, "keys"), F_OK) != 0) {
+	if (!site_is_installed(&t->site) && access(site_path(&t->site, "keys").text, F_OK) != 0) {
 		terminal_say(t, "there is nothing in %s\n", t->site.data);
 		return ST_OK;
 	}
 	TRY(terminal_confirm(t, question.data, "reset", problem));
 	TRY(stop_all(t, &ran, problem));
-	unlink(site_path(&t->site, "install.json"));
+	unlink(site_path(&t->site, "install.json").text);
 	for (size_t i = 0; i < sizeof(owned) / sizeof(owned[0]); i++) {
-		const char *path = site_path(&t->site, "%s", owned[i]);
+		struct site_text path = site_path(&t->site, "%s", owned[i]);
 
-		if (!tree_remove(path))
+		if (!tree_remove(path.text))
 			return problem_set(problem, ST_UNAVAILABLE, "", "cannot remove \"%s\": %s",
-					   path, strerror(errno));
+					   path.text, strerror(errno));
 	}
 	tree_remove(t->site.socket_dir);
 	rmdir(t->site.data);
@@ -351,11 +351,13 @@ static void migrated(void *context, const char *service, const char *file)
 
 enum st cmd_migrate(struct terminal *t, struct problem *problem)
 {
+	struct site_text conninfo = site_conninfo(&t->site, "postgres", SITE_DATABASE);
+	struct site_text passwords = site_path(&t->site, "keys/pg/password");
 	struct migrate_plan plan = {
-		.conninfo = site_conninfo(&t->site, "postgres", SITE_DATABASE),
+		.conninfo = conninfo.text,
 		.folder = t->site.migrations_dir,
 		.services = site_services,
-		.password_folder = site_path(&t->site, "keys/pg/password"),
+		.password_folder = passwords.text,
 		.progress = migrated,
 		.context = t,
 	};

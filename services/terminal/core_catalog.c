@@ -61,7 +61,7 @@
 		MANY("invariant", "ID", "an invariant it enforces"),                               \
 		CHOICE("earning", "MODEL", "revenue_share|fixed_stipend|hybrid", "earning model"), \
 		WHOLE("share", "PCT", 0, 100, "percentage kept by the house"),                     \
-		TEXT("account", "ACCOUNT", "where its earnings are settled")
+		TEXT("account", "ACCOUNT", "where its earnings are settled; a profile needs one")
 
 const struct option_spec common_options[] = {
 	FLAG("json", "print JSON only, for programs"),
@@ -192,7 +192,7 @@ const struct command commands[] = {
 		.verb = "create",
 		.summary = "register one agent; it is pending until it is activated",
 		.example = "piopl agent create ContentCrafter --role digital_product_generator "
-			   "--unit studio.alpha --owner andy@css",
+			   "--unit studio.alpha --owner andy@css --account ledger:studio",
 		.arguments = LIST(NEEDED("name", "NAME", "its label")),
 		.options = LIST(NEEDED("role", "ROLE", "its role"),
 				NEEDED("unit", "PATH", "its place: area.team"),
@@ -207,7 +207,8 @@ const struct command commands[] = {
 		.about = "The agents are named PREFIX_00001, PREFIX_00002 and so on. The work goes on\n"
 			 "when this command is interrupted; see piopl operation show.",
 		.example = "piopl agent batch 25000 --prefix Crafter --role "
-			   "digital_product_generator --unit studio.alpha --owner andy@css",
+			   "digital_product_generator --unit studio.alpha --owner andy@css "
+			   "--account ledger:studio",
 		.arguments = LIST(NEEDED_WHOLE("count", "N", 1, 25000, "how many, to 25,000")),
 		.options = LIST(NEEDED("prefix", "TEXT", "what their names begin with"),
 				NEEDED("role", "ROLE", "their role"),

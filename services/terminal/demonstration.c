@@ -31,12 +31,12 @@ static void done(struct terminal *t, const char *format, ...)
 
 static enum st steward_key(struct terminal *t, struct signing_key *ret, struct problem *problem)
 {
-	const char *path = site_steward_key(&t->site);
+	struct site_text path = site_steward_key(&t->site);
 
-	if (access(path, F_OK) == 0)
-		return signing_key_load(path, ret, problem);
+	if (access(path.text, F_OK) == 0)
+		return signing_key_load(path.text, ret, problem);
 	signing_key_generate(ret);
-	return signing_key_create(path, ret, problem);
+	return signing_key_create(path.text, ret, problem);
 }
 
 static enum st found(struct terminal *t, struct problem *problem)
@@ -56,13 +56,13 @@ static enum st found(struct terminal *t, struct problem *problem)
 	base64_encode(steward.public_key, sizeof(steward.public_key), text);
 	act.public_key = str_of(text);
 	signing_key_clear(&steward);
-	TRY(signing_key_load(site_path(&t->site, "keys/root.key"), &root, problem));
+	TRY(signing_key_load(site_path(&t->site, "keys/root.key").text, &root, problem));
 	TRY(terminal_sign_with(t, &root, REGISTRY_FOUNDING_PURPOSE, &registry_founding_type, &act,
 			       &request.act, problem));
 	signing_key_clear(&root);
 	TRY(terminal_call(t, &CALL_REGISTRY_FOUND, &request, &reply, problem));
 	done(t, "steward %.*s, key %s", STR_ARG(reply.person.person_id),
-	     site_steward_key(&t->site));
+	     site_steward_key(&t->site).text);
 	return ST_OK;
 }
 
@@ -134,6 +134,7 @@ static enum st team_list(struct terminal *t, struct registry_agent_list_reply *r
 
 static enum st agents_ensure(struct terminal *t, bool *ret_made, struct problem *problem)
 {
+	struct registry_revenue_input revenue = { .settlement_account = STR("ledger:studio") };
 	struct registry_agents_create_request request = {
 		.count = DEMONSTRATION_AGENTS,
 		.name_prefix = STR("ContentCrafter"),
@@ -141,6 +142,7 @@ static enum st agents_ensure(struct terminal *t, bool *ret_made, struct problem 
 			.role = STR(DEMONSTRATION_ROLE),
 			.owner = STR("steward"),
 			.unit = STR(DEMONSTRATION_TEAM),
+			.revenue = &revenue,
 		},
 	};
 	struct registry_operation_reply reply;
@@ -197,17 +199,17 @@ static enum st chains_wait(struct terminal *t, const struct registry_agent_list_
 
 static enum st evidence_check(struct terminal *t, struct problem *problem)
 {
-	const char *path = site_path(&t->site, "demonstration/evidence.jsonl");
+	struct site_text path = site_path(&t->site, "demonstration/evidence.jsonl");
 	struct auditlog_summary summary;
 
-	if (!directory_make(site_path(&t->site, "demonstration"), 0755))
+	if (!directory_make(site_path(&t->site, "demonstration").text, 0755))
 		return problem_set(problem, ST_UNAVAILABLE, "", "cannot make \"%s\"",
-				   site_path(&t->site, "demonstration"));
+				   site_path(&t->site, "demonstration").text);
 	TRY(evidence_checkpoint_wait(t, problem));
-	TRY(evidence_export(t, path, 0, -1, problem));
-	TRY(evidence_verify_file(t, path, &summary, problem));
+	TRY(evidence_export(t, path.text, 0, -1, problem));
+	TRY(evidence_verify_file(t, path.text, &summary, problem));
 	done(t, "%lld records, %lld chains verified offline: %s", (long long)summary.records,
-	     (long long)summary.chains, path);
+	     (long long)summary.chains, path.text);
 	return ST_OK;
 }
 

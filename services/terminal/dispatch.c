@@ -133,7 +133,10 @@ static void report(struct terminal *t, enum st st, const struct problem *problem
 	buf_add_c(&buf, ": ");
 	if (st == ST_USAGE && problem->pointer[0] != '\0')
 		buf_printf(&buf, "%s: ", problem->pointer);
-	buf_add_c(&buf, problem->detail[0] != '\0' ? problem->detail : info->title);
+	/* what a service refuses is explained by its rule first, then by the case */
+	if (problem->detail[0] == '\0' || (info->kind == ST_KIND_REFUSAL && st != ST_USAGE))
+		buf_printf(&buf, "%s%s", info->title, problem->detail[0] != '\0' ? ": " : "");
+	buf_add_c(&buf, problem->detail);
 	if (st != ST_USAGE && problem->pointer[0] != '\0')
 		buf_printf(&buf, " at %s", problem->pointer);
 	if (st != ST_USAGE)

@@ -109,12 +109,12 @@ static void check_keys(struct doctor *d)
 {
 	static const char *const places[] = { "keys", "keys/nkeys", "keys/pg", "keys/pg/password",
 					      "keys/people" };
-	char name[SITE_PATH_MAX + 300] = "";
-	char advice[SITE_PATH_MAX + 320];
+	char name[SITE_TEXT_MAX + 300] = "";
+	char advice[SITE_TEXT_MAX + 320];
 	int open = 0;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		open += open_secrets(site_path(&d->t->site, "%s", places[i]), name, sizeof(name));
+		open += open_secrets(site_path(&d->t->site, "%s", places[i]).text, name, sizeof(name));
 	if (open == 0) {
 		finding(d, GOOD, "key files", "nobody else can read them", "");
 		return;
@@ -126,14 +126,14 @@ static void check_keys(struct doctor *d)
 static void check_part(struct doctor *d, const struct board_part *part)
 {
 	char text[256];
-	char advice[SITE_PATH_MAX + 16];
+	char advice[SITE_TEXT_MAX + 16];
 	bool up = part->state == PART_READY || part->state == PART_DONE;
 
 	snprintf(text, sizeof(text), "%s%s%s, %u restarts", part_state_name(part->state),
 		 part->note[0] != '\0' && !up ? ": " : "",
 		 up ? "" : part->note, part->restarts);
 	snprintf(advice, sizeof(advice), "see %s",
-		 site_path(&d->t->site, "logs/%s.log", part->name));
+		 site_path(&d->t->site, "logs/%s.log", part->name).text);
 	finding(d, !up ? BAD : part->restarts > 0 ? WARNING : GOOD, part->name, text, advice);
 }
 

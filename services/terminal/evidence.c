@@ -64,9 +64,9 @@ enum st evidence_keys_load(struct terminal *t, struct evidence_keys *ret, struct
 	ret->count = 0;
 	if (given)
 		return keys_of_file(t, given, ret, problem);
-	TRY(terminal_public_key_file(t, site_path(&t->site, "keys/root.pub"), &text, problem));
+	TRY(terminal_public_key_file(t, site_path(&t->site, "keys/root.pub").text, &text, problem));
 	TRY(base64_decode_exact(text, root, sizeof(root)));
-	TRY(terminal_read_file(t, site_path(&t->site, "keys/keyring.json"), &text, problem));
+	TRY(terminal_read_file(t, site_path(&t->site, "keys/keyring.json").text, &text, problem));
 	TRY(key_list_parse(text, root, &t->arena, &list, problem));
 	for (size_t i = 0; i < list.count; i++)
 		if (strcmp(list.keys[i].owner, "audit") == 0 &&

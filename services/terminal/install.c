@@ -128,19 +128,19 @@ enum st install_directories(const struct site *site, struct problem *problem)
 		{ "keys/nkeys", 0700 }, { "keys/people", 0700 }, { "logs", 0750 },
 		{ "nats", 0700 },	  { "nats/jetstream", 0700 },
 	};
-	const char *run = site_path(site, "run");
+	struct site_text run = site_path(site, "run");
 
 	if (!directory_make(site->data, 0755))
 		return directory_refuse(site->data, problem);
 	TRY(traverse_check(site, problem));
 	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++) {
-		const char *path = site_path(site, "%s", directories[i].path);
+		struct site_text path = site_path(site, "%s", directories[i].path);
 
-		if (!directory_make(path, directories[i].mode))
-			return directory_refuse(path, problem);
+		if (!directory_make(path.text, directories[i].mode))
+			return directory_refuse(path.text, problem);
 	}
-	if (!directory_make(run, 0755))
-		return directory_refuse(run, problem);
+	if (!directory_make(run.text, 0755))
+		return directory_refuse(run.text, problem);
 	if (!directory_make(site->socket_dir, 0700) ||
 	    chown(site->socket_dir, site->postgres_uid, site->postgres_gid) != 0)
 		return directory_refuse(site->socket_dir, problem);
@@ -171,33 +171,33 @@ static enum st cluster_refuse(const struct site *site, const char *what, struct 
 {
 	char words[200];
 
-	file_tail(site_path(site, "logs/install.log"), 1, words, sizeof(words));
+	file_tail(site_path(site, "logs/install.log").text, 1, words, sizeof(words));
 	problem_set(problem, ST_UNAVAILABLE, "", "%s: %s", what, words);
-	problem_hint(problem, "see %s", site_path(site, "logs/install.log"));
+	problem_hint(problem, "see %s", site_path(site, "logs/install.log").text);
 	return ST_UNAVAILABLE;
 }
 
 /* initdb reads the superuser's password from a file its user can read, for as long as it runs. */
 static enum st cluster_init(const struct site *site, struct problem *problem)
 {
-	const char *password = site_path(site, "keys/pg/password/postgres");
+	struct site_text password = site_path(site, "keys/pg/password/postgres");
 	char program[SITE_PATH_MAX + 16];
 	char pwfile[SITE_PATH_MAX + 32];
 	char text[128];
 	int status;
 
-	file_tail(password, 1, text, sizeof(text));
+	file_tail(password.text, 1, text, sizeof(text));
 	snprintf(pwfile, sizeof(pwfile), "--pwfile=%s/.initdb", site->socket_dir);
 	if (!file_write(pwfile + 9, text, strlen(text), 0600) ||
 	    chown(pwfile + 9, site->postgres_uid, site->postgres_gid) != 0)
 		return directory_refuse(pwfile + 9, problem);
 	snprintf(program, sizeof(program), "%s/initdb", site->postgres_dir);
 	status = process_run(&(const struct process_run){
-		.argv = (const char *const[]){ program, "--pgdata", site_path(site, "pg.new"),
+		.argv = (const char *const[]){ program, "--pgdata", site_path(site, "pg.new").text,
 					       "--username=postgres", "--auth=scram-sha-256",
 					       "--encoding=UTF8", "--locale=C.UTF-8",
 					       "--data-checksums", pwfile, NULL },
-		.log = site_path(site, "logs/install.log"),
+		.log = site_path(site, "logs/install.log").text,
 		.uid = site->postgres_uid,
 		.gid = site->postgres_gid,
 		.directory = "/",
@@ -209,37 +209,37 @@ static enum st cluster_init(const struct site *site, struct problem *problem)
 static enum st cluster_write(const struct site *site, const char *name, const char *text,
 			     struct problem *problem)
 {
-	const char *path = site_path(site, "pg.new/%s", name);
+	struct site_text path = site_path(site, "pg.new/%s", name);
 
-	if (file_write(path, text, strlen(text), 0600) &&
-	    chown(path, site->postgres_uid, site->postgres_gid) == 0)
+	if (file_write(path.text, text, strlen(text), 0600) &&
+	    chown(path.text, site->postgres_uid, site->postgres_gid) == 0)
 		return ST_OK;
-	return directory_refuse(path, problem);
+	return directory_refuse(path.text, problem);
 }
 
 /* Made beside its place and moved there whole: an interrupted initdb leaves nothing half done. */
 enum st install_cluster(const struct site *site, struct problem *problem)
 {
-	const char *made = site_path(site, "pg.new");
-	const char *place = site_path(site, "pg");
+	struct site_text made = site_path(site, "pg.new");
+	struct site_text place = site_path(site, "pg");
 
-	if (access(site_path(site, "pg/PG_VERSION"), F_OK) == 0)
+	if (access(site_path(site, "pg/PG_VERSION").text, F_OK) == 0)
 		return ST_OK;
-	if (!tree_remove(made) || !directory_make(made, 0700) ||
-	    chown(made, site->postgres_uid, site->postgres_gid) != 0)
-		return directory_refuse(made, problem);
+	if (!tree_remove(made.text) || !directory_make(made.text, 0700) ||
+	    chown(made.text, site->postgres_uid, site->postgres_gid) != 0)
+		return directory_refuse(made.text, problem);
 	TRY(cluster_init(site, problem));
 	TRY(cluster_write(site, "postgresql.conf", cluster_settings, problem));
 	TRY(cluster_write(site, "pg_hba.conf", cluster_access, problem));
-	if (rename(made, place) != 0)
-		return directory_refuse(place, problem);
+	if (rename(made.text, place.text) != 0)
+		return directory_refuse(place.text, problem);
 	return ST_OK;
 }
 
 /* The database itself, once the server runs. */
 enum st install_database(const struct site *site, struct problem *problem)
 {
-	struct db *db = db_open(site_conninfo(site, "postgres", "postgres"), NULL, 0);
+	struct db *db = db_open(site_conninfo(site, "postgres", "postgres").text, NULL, 0);
 	struct arena arena;
 	struct db_rows rows = { 0 };
 	enum st st;
@@ -263,13 +263,13 @@ enum st install_database(const struct site *site, struct problem *problem)
 
 enum st install_finish(struct terminal *t, struct problem *problem)
 {
-	const char *path = site_path(&t->site, "install.json");
+	struct site_text path = site_path(&t->site, "install.json");
 	struct str text = arena_printf(&t->arena,
 				       "{\"version\":1,\"made_by\":\"" TERMINAL_VERSION
 				       "\",\"port_nats\":%u,\"port_http\":%u}\n",
 				       (unsigned)t->site.port_nats, (unsigned)t->site.port_http);
 
-	if (text.data && file_write(path, text.data, text.size, 0644))
+	if (text.data && file_write(path.text, text.data, text.size, 0644))
 		return ST_OK;
-	return directory_refuse(path, problem);
+	return directory_refuse(path.text, problem);
 }

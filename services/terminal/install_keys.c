@@ -53,30 +53,30 @@ static enum st key_ensure(const char *path, struct signing_key *ret, struct prob
 static enum st root_ensure(const struct site *site, struct signing_key *ret,
 			   struct problem *problem)
 {
-	TRY(key_ensure(site_path(site, "keys/root.key"), ret, problem));
-	return public_write(site_path(site, "keys/root.pub"), ret->public_key, problem);
+	TRY(key_ensure(site_path(site, "keys/root.key").text, ret, problem));
+	return public_write(site_path(site, "keys/root.pub").text, ret->public_key, problem);
 }
 
 /* --- passwords of the database's roles --- */
 
 static enum st password_ensure(const struct site *site, const char *role, struct problem *problem)
 {
-	const char *path = site_path(site, "keys/pg/password/%s", role);
+	struct site_text path = site_path(site, "keys/pg/password/%s", role);
 	uint8_t bytes[PASSWORD_BYTES];
 	char password[HEX_SIZE(PASSWORD_BYTES) + 1];
 	char line[256];
 
-	file_tail(path, 1, password, sizeof(password));
+	file_tail(path.text, 1, password, sizeof(password));
 	if (password[0] == '\0') {
 		random_bytes(bytes, sizeof(bytes));
 		hex_encode(bytes, sizeof(bytes), password);
-		if (!file_write(path, password, strlen(password), 0600))
-			return write_refuse(path, problem);
+		if (!file_write(path.text, password, strlen(password), 0600))
+			return write_refuse(path.text, problem);
 	}
 	snprintf(line, sizeof(line), "*:*:*:%s:%s\n", role, password);
 	path = site_path(site, "keys/pg/%s.pass", role);
-	if (!file_write(path, line, strlen(line), 0600))
-		return write_refuse(path, problem);
+	if (!file_write(path.text, line, strlen(line), 0600))
+		return write_refuse(path.text, problem);
 	return ST_OK;
 }
 
@@ -85,21 +85,21 @@ static enum st password_ensure(const struct site *site, const char *role, struct
 static enum st nkey_ensure(const struct site *site, const char *name,
 			   char ret_public[NKEY_PUBLIC_SIZE], struct problem *problem)
 {
-	const char *path = site_path(site, "keys/nkeys/%s.seed", name);
+	struct site_text path = site_path(site, "keys/nkeys/%s.seed", name);
 	char text[NKEY_SEED_SIZE + 1] = "";
 	uint8_t seed[SEED_BYTES];
 	enum nkey_kind kind;
 	struct signing_key key;
 
-	if (access(path, F_OK) != 0) {
+	if (access(path.text, F_OK) != 0) {
 		random_bytes(seed, sizeof(seed));
 		nkey_seed_encode(NKEY_USER, seed, text);
-		if (!file_write(path, text, strlen(text), 0600))
-			return write_refuse(path, problem);
+		if (!file_write(path.text, text, strlen(text), 0600))
+			return write_refuse(path.text, problem);
 	}
-	file_tail(path, 1, text, sizeof(text));
+	file_tail(path.text, 1, text, sizeof(text));
 	if (nkey_seed_decode(str_of(text), &kind, seed) != ST_OK || kind != NKEY_USER) {
-		problem_set(problem, ST_CONFIG_INVALID, "", "\"%s\" holds no user seed", path);
+		problem_set(problem, ST_CONFIG_INVALID, "", "\"%s\" holds no user seed", path.text);
 		problem_hint(problem, "remove it; piopl up makes another");
 		return ST_CONFIG_INVALID;
 	}
@@ -121,7 +121,7 @@ static enum st list_publish(struct terminal *t, const struct signing_key *root, 
 
 	TRY(key_list_build(version, terminal_now_ms(t), keys, count, &t->arena, &payload, problem));
 	TRY(key_list_sign(root, payload, &t->arena, &text));
-	return key_list_write(site_path(&t->site, "keys/keyring.json"), text, problem);
+	return key_list_write(site_path(&t->site, "keys/keyring.json").text, text, problem);
 }
 
 static void key_entry(const struct signing_key *key, const char *owner, int64_t from_ms,
@@ -141,13 +141,13 @@ static enum st list_read(struct terminal *t, const struct signing_key *root, str
 			 struct problem *problem)
 {
 	struct str text;
-	const char *path = site_path(&t->site, "keys/keyring.json");
+	struct site_text path = site_path(&t->site, "keys/keyring.json");
 
-	if (access(path, F_OK) != 0) {
+	if (access(path.text, F_OK) != 0) {
 		*ret = (struct key_list){ 0 };
 		return ST_OK;
 	}
-	TRY(terminal_read_file(t, path, &text, problem));
+	TRY(terminal_read_file(t, path.text, &text, problem));
 	return key_list_parse(text, root->public_key, &t->arena, ret, problem);
 }
 
@@ -186,9 +186,9 @@ static enum st list_ensure(struct terminal *t, const struct signing_key *root,
 	for (size_t i = 0; site_services[i]; i++) {
 		struct signing_key key;
 
-		TRY(key_ensure(site_path(&t->site, "keys/%s.key", site_services[i]), &key,
+		TRY(key_ensure(site_path(&t->site, "keys/%s.key", site_services[i]).text, &key,
 			       problem));
-		TRY(public_write(site_path(&t->site, "keys/%s.pub", site_services[i]),
+		TRY(public_write(site_path(&t->site, "keys/%s.pub", site_services[i]).text,
 				 key.public_key, problem));
 		if (!list_has(&list, key.key_id))
 			key_entry(&key, site_services[i], terminal_now_ms(t), &keys[count++]);
@@ -225,7 +225,7 @@ struct list_work {
 
 static enum st list_open(struct terminal *t, struct list_work *ret, struct problem *problem)
 {
-	TRY(signing_key_load(site_path(&t->site, "keys/root.key"), &ret->root, problem));
+	TRY(signing_key_load(site_path(&t->site, "keys/root.key").text, &ret->root, problem));
 	TRY(list_read(t, &ret->root, &ret->list, problem));
 	ret->keys = ARENA_ARRAY(&t->arena, struct keyring_key, ret->list.count + 1);
 	if (!ret->keys)
@@ -248,20 +248,20 @@ static enum st list_close(struct terminal *t, struct list_work *work, size_t cou
 enum st install_rotate(struct terminal *t, const char *service, char ret_key_id[KEY_ID_SIZE],
 		       struct problem *problem)
 {
-	const char *path = site_path(&t->site, "keys/%s.key", service);
-	const char *next = site_path(&t->site, "keys/%s.key.next", service);
+	struct site_text path = site_path(&t->site, "keys/%s.key", service);
+	struct site_text next = site_path(&t->site, "keys/%s.key.next", service);
 	struct list_work work;
 	struct signing_key key;
 
 	TRY(list_open(t, &work, problem));
-	TRY(key_ensure(next, &key, problem));
+	TRY(key_ensure(next.text, &key, problem));
 	if (!list_has(&work.list, key.key_id)) {
 		key_entry(&key, service, terminal_now_ms(t), &work.keys[work.list.count]);
 		TRY(list_close(t, &work, work.list.count + 1, problem));
 	}
-	TRY(public_write(site_path(&t->site, "keys/%s.pub", service), key.public_key, problem));
-	if (rename(next, path) != 0)
-		return write_refuse(path, problem);
+	TRY(public_write(site_path(&t->site, "keys/%s.pub", service).text, key.public_key, problem));
+	if (rename(next.text, path.text) != 0)
+		return write_refuse(path.text, problem);
 	memcpy(ret_key_id, key.key_id, KEY_ID_SIZE);
 	signing_key_clear(&key);
 	return ST_OK;
@@ -332,7 +332,7 @@ static enum st bus_configuration(struct terminal *t, const struct json *identiti
 		   "jetstream {store_dir: \"%s\", max_file_store: 8GB, max_memory_store: 256MB}\n"
 		   "authorization {\n  timeout: 2\n  users: [\n",
 		   (unsigned)t->site.port_nats, BUS_PAYLOAD_MAX,
-		   site_path(&t->site, "nats/jetstream"));
+		   site_path(&t->site, "nats/jetstream").text);
 	for (const struct json *i = identities->first; i; i = i->next)
 		TRY(user_write(t, i, &buf, problem));
 	buf_add_c(&buf, "  ]\n}\n");
@@ -343,7 +343,7 @@ static enum st bus_configuration(struct terminal *t, const struct json *identiti
 enum st install_bus(struct terminal *t, struct problem *problem)
 {
 	char permissions[SITE_PATH_MAX + 32];
-	const char *path = site_path(&t->site, "nats/nats.conf");
+	struct site_text path = site_path(&t->site, "nats/nats.conf");
 	struct str text;
 	struct json *root;
 
@@ -354,7 +354,7 @@ enum st install_bus(struct terminal *t, struct problem *problem)
 		return problem_set(problem, ST_INTERNAL, "", "\"%s\" lists no identities",
 				   permissions);
 	TRY(bus_configuration(t, root, &text, problem));
-	if (!file_write(path, text.data, text.size, 0600))
-		return write_refuse(path, problem);
+	if (!file_write(path.text, text.data, text.size, 0600))
+		return write_refuse(path.text, problem);
 	return ST_OK;
 }

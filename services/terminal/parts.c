@@ -45,15 +45,15 @@ void part_environment(const struct site *site, const char *service, bool develop
 	char port[8];
 
 	snprintf(port, sizeof(port), "%u", (unsigned)site_http_port(site, service));
-	env("PIOPL_NATS_URL", site_nats_url(site));
-	env("PIOPL_NKEY_FILE", site_path(site, "keys/nkeys/%s.seed", service));
-	env("PIOPL_DATABASE", site_conninfo(site, service, SITE_DATABASE));
-	env("PIOPL_SIGNING_KEY_FILE", site_path(site, "keys/%s.key", service));
-	env("PIOPL_KEYRING_FILE", site_path(site, "keys/keyring.json"));
-	env("PIOPL_ROOT_PUBLIC_KEY_FILE", site_path(site, "keys/root.pub"));
+	env("PIOPL_NATS_URL", site_nats_url(site).text);
+	env("PIOPL_NKEY_FILE", site_path(site, "keys/nkeys/%s.seed", service).text);
+	env("PIOPL_DATABASE", site_conninfo(site, service, SITE_DATABASE).text);
+	env("PIOPL_SIGNING_KEY_FILE", site_path(site, "keys/%s.key", service).text);
+	env("PIOPL_KEYRING_FILE", site_path(site, "keys/keyring.json").text);
+	env("PIOPL_ROOT_PUBLIC_KEY_FILE", site_path(site, "keys/root.pub").text);
 	env("PIOPL_AUDIT_ORIGIN", SITE_AUDIT_ORIGIN);
 	env("PIOPL_HTTP_PORT", port);
-	env("PIOPL_CLOCK_FILE", site_path(site, "clock"));
+	env("PIOPL_CLOCK_FILE", site_path(site, "clock").text);
 	env("PIOPL_DEVELOPMENT", development ? "true" : "false");
 	env("TZ", "UTC");
 }
@@ -68,7 +68,7 @@ static void postgres_become(const struct site *site)
 	umask(0077);
 	snprintf(port, sizeof(port), "%d", SITE_DATABASE_PORT);
 	snprintf(program, sizeof(program), "%s/postgres", site->postgres_dir);
-	execl(program, "postgres", "-D", site_path(site, "pg"), "-k", site->socket_dir, "-p", port,
+	execl(program, "postgres", "-D", site_path(site, "pg").text, "-k", site->socket_dir, "-p", port,
 	      (char *)NULL);
 }
 
@@ -91,7 +91,7 @@ void part_become(const struct site *site, const struct part_spec *spec, bool dev
 		postgres_become(site);
 		break;
 	case PART_BUS:
-		execl(site->nats_server, "nats-server", "-c", site_path(site, "nats/nats.conf"),
+		execl(site->nats_server, "nats-server", "-c", site_path(site, "nats/nats.conf").text,
 		      (char *)NULL);
 		break;
 	case PART_TASK:

@@ -1,7 +1,7 @@
 /* site.c: finds the installation and the programs it needs. */
 #include "services/terminal/site.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <pwd.h>
 #include <stdarg.h>
@@ -10,7 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PATH_RING 8
+#include "arena.h"
+#include "json.h"
+
+#define INSTALL_BYTES_MAX 4096
 
 const char *const site_services[] = { "registry", "audit", NULL };
 
@@ -27,43 +30,57 @@ static bool path_print(char *path, const char *format, ...)
 	return size > 0 && size < SITE_PATH_MAX;
 }
 
-static char *ring_next(void)
+struct site_text site_path(const struct site *site, const char *format, ...)
 {
-	static char ring[PATH_RING][SITE_PATH_MAX * 3];
-	static size_t next;
-
-	return ring[next++ % PATH_RING];
-}
-
-const char *site_path(const struct site *site, const char *format, ...)
-{
-	char *path = ring_next();
-	size_t size = (size_t)snprintf(path, SITE_PATH_MAX, "%s/", site->data);
+	struct site_text path;
+	int size = snprintf(path.text, sizeof(path.text), "%s/", site->data);
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(path + size, SITE_PATH_MAX - size, format, args);
+	vsnprintf(path.text + size, sizeof(path.text) - (size_t)size, format, args);
 	va_end(args);
 	return path;
 }
 
-static enum st port_load(const char *name, uint16_t otherwise, uint16_t *ret,
-			 struct problem *problem)
+/* Leaves the port as it is when the environment says nothing. */
+static enum st port_load(const char *name, uint16_t *ret, struct problem *problem)
 {
 	const char *text = getenv(name);
 	int64_t port;
 
-	if (!text || text[0] == '\0') {
-		*ret = otherwise;
+	if (!text || text[0] == '\0')
 		return ST_OK;
-	}
-	if (!str_to_i64(str_of(text), &port) || port < 1 || port > 65000) {
+	if (!str_to_i64(str_of(text), &port) || port < 1 || port > SITE_PORT_MAX) {
 		problem_set(problem, ST_CONFIG_INVALID, name, "\"%s\" is not a port", text);
-		problem_hint(problem, "a number from 1 to 65000");
+		problem_hint(problem, "a number from 1 to %d", SITE_PORT_MAX);
 		return ST_CONFIG_INVALID;
 	}
 	*ret = (uint16_t)port;
 	return ST_OK;
+}
+
+/* The ports an installation was started with last; ours when it does not say. */
+static void ports_remembered(struct site *site)
+{
+	char text[INSTALL_BYTES_MAX];
+	struct arena arena;
+	struct json *root;
+	int fd = open(site_path(site, "install.json").text, O_RDONLY | O_CLOEXEC);
+	ssize_t size = fd >= 0 ? read(fd, text, sizeof(text)) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	arena_init(&arena, 64 * 1024);
+	if (size > 0 && json_parse(&arena, (struct str){ text, (size_t)size }, &root, NULL) == ST_OK) {
+		const struct json *nats = json_member(root, "port_nats");
+		const struct json *http = json_member(root, "port_http");
+
+		if (nats && nats->number >= 1 && nats->number <= SITE_PORT_MAX)
+			site->port_nats = (uint16_t)nats->number;
+		if (http && http->number >= 1 && http->number <= SITE_PORT_MAX)
+			site->port_http = (uint16_t)http->number;
+	}
+	arena_free(&arena);
 }
 
 static bool data_load(struct site *site)
@@ -188,8 +205,11 @@ enum st site_load(struct site *ret, struct problem *problem)
 			     SITE_PATH_MAX - 64);
 		return ST_CONFIG_INVALID;
 	}
-	TRY(port_load("PIOPL_PORT_NATS", SITE_PORT_NATS, &site.port_nats, problem));
-	TRY(port_load("PIOPL_PORT_HTTP", SITE_PORT_HTTP, &site.port_http, problem));
+	site.port_nats = SITE_PORT_NATS;
+	site.port_http = SITE_PORT_HTTP;
+	ports_remembered(&site);
+	TRY(port_load("PIOPL_PORT_NATS", &site.port_nats, problem));
+	TRY(port_load("PIOPL_PORT_HTTP", &site.port_http, problem));
 	postgres_find(&site);
 	nats_find(&site);
 	postgres_user_find(&site);
@@ -201,7 +221,7 @@ enum st site_load(struct site *ret, struct problem *problem)
 
 bool site_is_installed(const struct site *site)
 {
-	return access(site_path(site, "install.json"), F_OK) == 0;
+	return access(site_path(site, "install.json").text, F_OK) == 0;
 }
 
 uint16_t site_http_port(const struct site *site, const char *service)
@@ -215,30 +235,31 @@ uint16_t site_http_port(const struct site *site, const char *service)
 	return 0;
 }
 
-const char *site_conninfo(const struct site *site, const char *role, const char *database)
+struct site_text site_conninfo(const struct site *site, const char *role, const char *database)
 {
-	char *text = ring_next();
+	struct site_text info;
 
-	snprintf(text, SITE_PATH_MAX * 3,
+	snprintf(info.text, sizeof(info.text),
 		 "host=%s port=%d dbname=%s user=%s passfile=%s/keys/pg/%s.pass "
 		 "connect_timeout=5 application_name=piopl-%s",
 		 site->socket_dir, SITE_DATABASE_PORT, database, role, site->data, role, role);
-	return text;
+	return info;
 }
 
-const char *site_nats_url(const struct site *site)
+struct site_text site_nats_url(const struct site *site)
 {
-	char *text = ring_next();
+	struct site_text url;
 
-	snprintf(text, SITE_PATH_MAX, "nats://127.0.0.1:%u", (unsigned)site->port_nats);
-	return text;
+	snprintf(url.text, sizeof(url.text), "nats://127.0.0.1:%u", (unsigned)site->port_nats);
+	return url;
 }
 
-const char *site_steward_key(const struct site *site)
+struct site_text site_steward_key(const struct site *site)
 {
 	const char *chosen = getenv("PIOPL_STEWARD_KEY");
+	struct site_text path = site_path(site, "keys/people/steward.key");
 
 	if (chosen && chosen[0] != '\0')
-		return chosen;
-	return site_path(site, "keys/people/steward.key");
+		snprintf(path.text, sizeof(path.text), "%s", chosen);
+	return path;
 }

@@ -10,9 +10,11 @@
 #include "st.h"
 
 #define SITE_PATH_MAX 512
+#define SITE_TEXT_MAX 1536
 #define SITE_SOCKET_PATH_MAX 90 /* of the directory; the kernel takes 107 with the file's name */
 #define SITE_PORT_NATS 4222
 #define SITE_PORT_HTTP 4601
+#define SITE_PORT_MAX 65000 /* of those given; services take the ones after the first */
 #define SITE_DATABASE "piopl"
 #define SITE_AUDIT_ORIGIN "piopl/audit" /* the name the log signs its checkpoints with */
 #define SITE_DATABASE_PORT 5432 /* only a part of the socket's name; nothing listens on TCP */
@@ -38,15 +40,20 @@ struct site {
 extern const char *const site_services[];
 
 MUST_CHECK enum st site_load(struct site *ret, struct problem *problem);
-/* A path under the data directory, in a static ring of 8 buffers. */
-const char *site_path(const struct site *site, const char *format, ...)
+/* Texts by value: what holds one for longer than a statement keeps the struct, not `.text`. */
+struct site_text {
+	char text[SITE_TEXT_MAX];
+};
+
+/* A path under the data directory. */
+struct site_text site_path(const struct site *site, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 bool site_is_installed(const struct site *site);
 uint16_t site_http_port(const struct site *site, const char *service);
-/* libpq conninfo for a role, password in a file; the same ring. */
-const char *site_conninfo(const struct site *site, const char *role, const char *database);
-const char *site_nats_url(const struct site *site);
+/* libpq conninfo for a role, password in a file. */
+struct site_text site_conninfo(const struct site *site, const char *role, const char *database);
+struct site_text site_nats_url(const struct site *site);
 /* The key file that signs a person's weighty acts. */
-const char *site_steward_key(const struct site *site);
+struct site_text site_steward_key(const struct site *site);
 
 #endif

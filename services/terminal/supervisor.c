@@ -58,8 +58,8 @@ static void say(const char *level, const char *part, const char *format, ...)
 static void part_exec(const struct supervisor *s, const struct part_spec *spec)
 {
 	sigset_t none;
-	const char *log = site_path(s->site, "logs/%s.log", spec->name);
-	int out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0640);
+	struct site_text log = site_path(s->site, "logs/%s.log", spec->name);
+	int out = open(log.text, O_WRONLY | O_CREAT | O_APPEND, 0640);
 	int null = open("/dev/null", O_RDONLY);
 
 	sigemptyset(&none);
@@ -290,7 +290,7 @@ static bool is_stopped(const struct board *board)
 static void log_turn(const char *path)
 {
 	struct stat status;
-	char old[SITE_PATH_MAX + 8];
+	char old[SITE_TEXT_MAX + 8];
 	int from;
 	int to;
 	off_t done = 0;
@@ -321,7 +321,7 @@ static void logs_turn(struct supervisor *s, int64_t now_ms)
 		return;
 	s->logs_looked_ms = now_ms;
 	for (size_t i = 0; i < s->board->part_count; i++)
-		log_turn(site_path(s->site, "logs/%s.log", s->specs[i].name));
+		log_turn(site_path(s->site, "logs/%s.log", s->specs[i].name).text);
 }
 
 static void loop_wait(struct supervisor *s)
@@ -353,7 +353,7 @@ static void loop(struct supervisor *s)
 
 static int lock_take(const struct site *site)
 {
-	int fd = open(site_path(site, "run/supervisor.lock"), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(site_path(site, "run/supervisor.lock").text, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
 	for (int i = 0; fd >= 0 && i < LOCK_TRIES_MAX; i++) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -440,8 +440,8 @@ int supervisor_main(const struct site *site, bool development)
 
 static void start_child(const struct site *site, bool development)
 {
-	const char *program = site_path(site, "logs/supervisor.log");
-	int out = open(program, O_WRONLY | O_CREAT | O_APPEND, 0640);
+	struct site_text program = site_path(site, "logs/supervisor.log");
+	int out = open(program.text, O_WRONLY | O_CREAT | O_APPEND, 0640);
 	int null = open("/dev/null", O_RDONLY);
 	char path[SITE_PATH_MAX + 8];
 
@@ -485,6 +485,6 @@ enum st supervisor_start(const struct site *site, bool development, struct probl
 		process_sleep_ms(20);
 	}
 	problem_set(problem, ST_INTERNAL, "", "the supervisor did not start");
-	problem_hint(problem, "see %s", site_path(site, "logs/supervisor.log"));
+	problem_hint(problem, "see %s", site_path(site, "logs/supervisor.log").text);
 	return ST_INTERNAL;
 }

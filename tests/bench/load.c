@@ -77,7 +77,7 @@ void bench_load_run(const struct bench_load *load, struct bench_result *ret)
 	natsOptions_SetURL(options, load->url);
 	natsOptions_SetSendAsap(options, load->rate > 0);
 	if (natsConnection_Connect(&connection, options) != NATS_OK ||
-	    natsConnection_Subscribe(&subscription, connection, "_INBOX.bench.*", on_answer,
+	    natsConnection_Subscribe(&subscription, connection, "_INBOX.terminal.bench.*", on_answer,
 				     &client) != NATS_OK) {
 		fprintf(stderr, "the load cannot connect\n");
 		exit(1);
@@ -89,7 +89,7 @@ void bench_load_run(const struct bench_load *load, struct bench_result *ret)
 		if (load->rate > 0)
 			pace(load, begin, i);
 		int size = load->body(load->context, i, body, sizeof(body));
-		snprintf(reply, sizeof(reply), "_INBOX.bench.%lld", (long long)i);
+		snprintf(reply, sizeof(reply), "_INBOX.terminal.bench.%lld", (long long)i);
 		client.sent[i] = bench_seconds();
 		natsConnection_PublishRequest(connection, load->subject, reply, body, size);
 	}

@@ -298,7 +298,8 @@ static void a_service_cannot_sign_for_another(void **state)
 
 static void a_source_is_a_service_of_ours(void **state)
 {
-	static const char *const sources[] = { "", "piopl/", "registry", "other/registry", "piopl" };
+	static const char *const sources[] = { "", "piopl/", "registry", "other/registry",
+					       "piopl" };
 	char proof[BATCH_PROOF_SIZE], longest[BATCH_SOURCE_BYTES_MAX + 2];
 	struct batch_seal seal;
 
@@ -347,7 +348,8 @@ static void rotation_keeps_old_events_and_revocation_does_not(void **state)
 
 static void a_time_that_is_none_is_refused(void **state)
 {
-	static const char *const times[] = { "", "now", "2026-01-01", "2026-01-01T00:00:00.000+01:00" };
+	static const char *const times[] = { "", "now", "2026-01-01",
+					     "2026-01-01T00:00:00.000+01:00" };
 	char proof[BATCH_PROOF_SIZE];
 	struct batch_seal seal;
 
@@ -379,7 +381,7 @@ static void malformed_proofs_are_refused(void **state)
 		"0/1: ",
 		"0/-1:",
 		"0/1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", /* one hash too many */
-		"0/2:",						    /* and too few */
+		"0/2:",                                             /* and too few */
 		"0/2:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA==", /* 31 bytes */
 		"0/2:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", /* 33 */
 		"0/2:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",  /* no padding */
@@ -406,9 +408,10 @@ static void malformed_proofs_are_refused(void **state)
 	batch_proof_text(&batch, 0, text);
 	assert_int_equal(batch_proof_parse(str_of(text), &proof), ST_OK);
 	assert_int_equal(proof.count, BATCH_PATH_MAX);
-	assert_int_equal(batch_proof_parse(
-				 STR("512/513:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="), &proof),
-			 ST_PROOF_INVALID);
+	assert_int_equal(
+		batch_proof_parse(STR("512/513:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+				  &proof),
+		ST_PROOF_INVALID);
 }
 
 static void a_malformed_proof_refuses_the_event(void **state)
@@ -499,9 +502,9 @@ static void a_whole_batch_verifies_only_whole_and_in_order(void **state)
 			 ST_MESSAGE_INVALID);
 	assert_int_equal(batch_verify_all(keyring, heads, data, 0, &seal, NOW, &problem),
 			 ST_MESSAGE_INVALID);
-	assert_int_equal(batch_verify_all(keyring, heads, data, BATCH_SIZE_MAX + 1, &seal, NOW,
-					  &problem),
-			 ST_TOO_LARGE);
+	assert_int_equal(
+		batch_verify_all(keyring, heads, data, BATCH_SIZE_MAX + 1, &seal, NOW, &problem),
+		ST_TOO_LARGE);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, test_start, test_end)

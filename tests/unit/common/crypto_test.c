@@ -43,7 +43,8 @@ static void hashes_are_those_of_fips_180(void **state)
 		const char *text, *hash;
 	} cases[] = {
 		{ "", "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" },
-		{ "abc", "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
+		{ "abc",
+		  "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" },
 		{ "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
 		  "sha256:248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1" },
 	};
@@ -127,9 +128,15 @@ static void only_the_one_text_form_is_a_hash(void **state)
 static void base64_is_that_of_rfc_4648(void **state)
 {
 	static const char *const cases[][2] = {
-		{ "", "" },	    { "f", "Zg==" },	     { "fo", "Zm8=" },	   { "foo", "Zm9v" },
-		{ "foob", "Zm9vYg==" }, { "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" },
-		{ "\xff\xfe\xfb", "//77" }, { "\xfb\xef\xbe", "++++" },
+		{ "", "" },
+		{ "f", "Zg==" },
+		{ "fo", "Zm8=" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg==" },
+		{ "fooba", "Zm9vYmE=" },
+		{ "foobar", "Zm9vYmFy" },
+		{ "\xff\xfe\xfb", "//77" },
+		{ "\xfb\xef\xbe", "++++" },
 	};
 	char text[32], back[32];
 	size_t size;
@@ -148,9 +155,9 @@ static void base64_is_that_of_rfc_4648(void **state)
 static void loose_base64_is_refused(void **state)
 {
 	static const char *const cases[] = {
-		"Zg",	 "Zg=",	     "Zh==", /* unused bits */
-		"Zm9=",	 "Zg==\n",   " Zg==", "Z g==", "Zg==Zg==", "====", "Z", "Zm9v=",
-		"Zm8==", "-_-_", "Zm9v\n", "Zg==a",
+		"Zg",   "Zg=",    "Zh==", /* unused bits */
+		"Zm9=", "Zg==\n", " Zg==", "Z g==", "Zg==Zg==", "====",
+		"Z",    "Zm9v=",  "Zm8==", "-_-_",  "Zm9v\n",   "Zg==a",
 	};
 	size_t size = 99;
 	char back[32];
@@ -170,6 +177,32 @@ static void loose_base64_is_refused(void **state)
 	assert_int_equal(back[0], 0);
 	assert_int_equal(base64_decode_exact(STR("Zm9v"), back, 3), ST_OK);
 	assert_memory_equal(back, "foo", 4);
+}
+
+/* Every text of four characters with any byte in it either is the one form of its bytes or is
+ * refused. */
+static void no_two_base64_texts_stand_for_the_same_bytes(void **state)
+{
+	static const char *const bases[] = { "AbZ9", "+/09", "Zm8=", "Zg==", "aaaa" };
+	char text[5], again[16];
+	uint8_t bytes[3];
+	size_t size;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(bases); i++) {
+		for (int at = 0; at < 4 * 4; at++) {
+			for (int two = 0; two < 256 * 256; two++) {
+				memcpy(text, bases[i], sizeof(text));
+				text[at / 4] = (char)(two & 255);
+				text[at % 4] = (char)(two >> 8);
+				if (base64_decode((struct str){ text, 4 }, bytes, sizeof(bytes),
+						  &size) != ST_OK)
+					continue;
+				assert_int_equal(base64_encode(bytes, size, again), 4);
+				assert_memory_equal(again, text, 4);
+			}
+		}
+	}
 }
 
 static void hex_comes_back_and_upper_case_is_refused(void **state)
@@ -254,16 +287,16 @@ static void every_changed_bit_of_a_signature_is_refused(void **state)
 	assert_int_equal(sign_purpose(&key, "piopl/test/v1", STR("payload"), signature), ST_OK);
 	assert_int_equal(verify_purpose(key.public_key, "piopl/test/v1", STR("payload"), signature),
 			 ST_OK);
-	assert_int_equal(verify_purpose(other.public_key, "piopl/test/v1", STR("payload"),
-					signature),
-			 ST_SIGNATURE_INVALID);
+	assert_int_equal(
+		verify_purpose(other.public_key, "piopl/test/v1", STR("payload"), signature),
+		ST_SIGNATURE_INVALID);
 	assert_int_equal(verify_purpose(key.public_key, "piopl/test/v1", STR("payloae"), signature),
 			 ST_SIGNATURE_INVALID);
 	for (int bit = 0; bit < SIGNATURE_BYTES * 8; bit++) {
 		signature[bit / 8] ^= (uint8_t)(1 << bit % 8);
-		assert_int_equal(verify_purpose(key.public_key, "piopl/test/v1", STR("payload"),
-						signature),
-				 ST_SIGNATURE_INVALID);
+		assert_int_equal(
+			verify_purpose(key.public_key, "piopl/test/v1", STR("payload"), signature),
+			ST_SIGNATURE_INVALID);
 		signature[bit / 8] ^= (uint8_t)(1 << bit % 8);
 	}
 }
@@ -273,8 +306,8 @@ static void a_second_form_of_a_signature_is_refused(void **state)
 {
 	static const uint8_t order[32] = { 0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58,
 					   0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
-					   0,	 0,    0,    0,	   0,	 0,    0,    0,
-					   0,	 0,    0,    0,	   0,	 0,    0,    0x10 };
+					   0,    0,    0,    0,    0,    0,    0,    0,
+					   0,    0,    0,    0,    0,    0,    0,    0x10 };
 	uint8_t signature[SIGNATURE_BYTES];
 	struct signing_key key;
 	unsigned int carry = 0;
@@ -287,7 +320,8 @@ static void a_second_form_of_a_signature_is_refused(void **state)
 		signature[32 + i] = (uint8_t)carry;
 		carry >>= 8;
 	}
-	assert_int_equal(verify_bytes(key.public_key, STR("once"), signature), ST_SIGNATURE_INVALID);
+	assert_int_equal(verify_bytes(key.public_key, STR("once"), signature),
+			 ST_SIGNATURE_INVALID);
 }
 
 static void keys_of_small_order_are_refused(void **state)
@@ -298,7 +332,8 @@ static void keys_of_small_order_are_refused(void **state)
 		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
 		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
 		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
-		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* not reduced */
+		"eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* not reduced
+										     */
 		"0200000000000000000000000000000000000000000000000000000000000000", /* off it */
 	};
 	uint8_t key[PUBLIC_KEY_BYTES], signature[SIGNATURE_BYTES] = { 1 };
@@ -323,9 +358,9 @@ static void a_signature_for_one_purpose_is_none_for_another(void **state)
 	assert_int_equal(sign_purpose(&key, "piopl/vote/v1", STR("yes"), signature), ST_OK);
 	assert_int_equal(verify_purpose(key.public_key, "piopl/vote/v2", STR("yes"), signature),
 			 ST_SIGNATURE_INVALID);
-	assert_int_equal(verify_purpose(key.public_key, "piopl/kill-order/v1", STR("yes"),
-					signature),
-			 ST_SIGNATURE_INVALID);
+	assert_int_equal(
+		verify_purpose(key.public_key, "piopl/kill-order/v1", STR("yes"), signature),
+		ST_SIGNATURE_INVALID);
 	assert_int_equal(verify_bytes(key.public_key, STR("yes"), signature), ST_SIGNATURE_INVALID);
 	assert_int_equal(verify_bytes(key.public_key, STR("piopl/vote/v1\nyes"), signature), ST_OK);
 }
@@ -333,10 +368,21 @@ static void a_signature_for_one_purpose_is_none_for_another(void **state)
 static void a_purpose_has_one_shape(void **state)
 {
 	static const char *const wrong[] = {
-		"",		  "piopl/vote",	     "piopl/vote/1",	"piopl/vote/v",
-		"piopl/vote/v0",  "piopl/vote/v01",  "piopl//v1",	"piopl/Vote/v1",
-		"piopl/vote/v1 ", "piopl/a/b/v1",    "other/vote/v1",	"piopl/vote/v-1",
-		"piopl/vote\n/v1", "piopl/vote/v1\n", "piopl/vo te/v1",
+		"",
+		"piopl/vote",
+		"piopl/vote/1",
+		"piopl/vote/v",
+		"piopl/vote/v0",
+		"piopl/vote/v01",
+		"piopl//v1",
+		"piopl/Vote/v1",
+		"piopl/vote/v1 ",
+		"piopl/a/b/v1",
+		"other/vote/v1",
+		"piopl/vote/v-1",
+		"piopl/vote\n/v1",
+		"piopl/vote/v1\n",
+		"piopl/vo te/v1",
 	};
 	char longest[PURPOSE_BYTES_MAX + 2];
 
@@ -469,9 +515,13 @@ static void a_key_file_with_anything_else_in_it_is_refused(void **state)
 	assert_int_equal(signing_key_load(file_path("none.key"), &key, &problem),
 			 ST_CONFIG_INVALID);
 	assert_int_equal(signing_key_load(folder, &key, &problem), ST_CONFIG_INVALID);
+	/* a pipe, although a whole key waits in it */
 	assert_int_equal(mkfifo(file_path("pipe.key"), 0600), 0);
+	int pipe_fd = open(file_path("pipe.key"), O_RDWR | O_CLOEXEC);
+	assert_int_equal(write(pipe_fd, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", 45), 45);
 	assert_int_equal(signing_key_load(file_path("pipe.key"), &key, &problem),
 			 ST_CONFIG_INVALID);
+	close(pipe_fd);
 	assert_int_equal(signing_key_create(file_path("no/such/a.key"), &key, &problem),
 			 ST_CONFIG_INVALID);
 }
@@ -539,7 +589,8 @@ static int folder_make(void **state)
 
 static int folder_remove(void **state)
 {
-	static const char *const names[] = { "a.key", "wide.key", "bad.key", "pipe.key", "root.pub" };
+	static const char *const names[] = { "a.key", "wide.key", "bad.key", "pipe.key",
+					     "root.pub" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(names); i++)
@@ -556,6 +607,7 @@ int main(void)
 		cmocka_unit_test(only_the_one_text_form_is_a_hash),
 		cmocka_unit_test(base64_is_that_of_rfc_4648),
 		cmocka_unit_test(loose_base64_is_refused),
+		cmocka_unit_test(no_two_base64_texts_stand_for_the_same_bytes),
 		cmocka_unit_test(hex_comes_back_and_upper_case_is_refused),
 		cmocka_unit_test(signatures_are_those_of_rfc_8032),
 		cmocka_unit_test(a_key_id_is_the_start_of_the_hash_of_the_key),

@@ -81,8 +81,7 @@ static struct keyring *list_load(void)
 	return keyring;
 }
 
-static enum st find(const struct keyring *keyring, const struct keyring_key *key,
-		    const char *owner)
+static enum st find(const struct keyring *keyring, const struct keyring_key *key, const char *owner)
 {
 	struct problem problem;
 	struct keyring_key found;
@@ -107,14 +106,15 @@ static enum st parse_payload(const char *payload)
 /* [PLT-6] */
 static void a_list_comes_back_from_its_text(void **state)
 {
-	struct keyring_key keys[] = { key_make("registry", KEY_ACTIVE), key_make("audit", KEY_RETIRED),
+	struct keyring_key keys[] = { key_make("registry", KEY_ACTIVE),
+				      key_make("audit", KEY_RETIRED),
 				      key_make("token", KEY_REVOKED) };
 	struct key_list list;
 
 	(void)state;
 	keys[1].until_ms = NOW + 5000;
-	assert_int_equal(key_list_parse(list_text(7, keys, 3), root.public_key, &arena, &list, NULL),
-			 ST_OK);
+	assert_int_equal(
+		key_list_parse(list_text(7, keys, 3), root.public_key, &arena, &list, NULL), ST_OK);
 	assert_int_equal(list.version, 7);
 	assert_int_equal(list.issued_at_ms, NOW);
 	assert_int_equal(list.count, 3);
@@ -169,8 +169,8 @@ static void a_list_that_its_root_did_not_sign_is_refused(void **state)
 	for (size_t i = 0; i + 1 < text.size; i++) {
 		copy[i] ^= 1;
 		arena_reset(&arena);
-		assert_int_not_equal(key_list_parse((struct str){ copy, text.size }, root.public_key,
-						    &arena, &list, &problem),
+		assert_int_not_equal(key_list_parse((struct str){ copy, text.size },
+						    root.public_key, &arena, &list, &problem),
 				     ST_OK);
 		copy[i] ^= 1;
 	}
@@ -227,80 +227,81 @@ static void a_file_of_another_form_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(cases); i++)
-		assert_int_equal(key_list_parse(str_of(cases[i].text), root.public_key, &arena, &list,
-						&problem),
+		assert_int_equal(key_list_parse(str_of(cases[i].text), root.public_key, &arena,
+						&list, &problem),
 				 cases[i].st);
 }
 
 #define TIME "\"2026-01-01T00:00:00.000Z\""
 #define LATER "\"2027-01-01T00:00:00.000Z\""
 
+/* %1: key id, %2: public key, of a pair that fits */
+static const char *const wrong_keys[] = {
+	"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" TIME "}",
+	"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" TIME
+	",\"state\":\"lost\"}",
+	"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" TIME
+	",\"state\":\"active\",\"scope\":\"x\"}",
+	"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":\"today\""
+	",\"state\":\"active\"}",
+	"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" LATER
+	",\"until\":" TIME ",\"state\":\"active\"}",
+	"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" TIME ",\"until\":" TIME
+	",\"state\":\"active\"}",
+	"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" TIME
+	",\"until\":null,\"state\":\"active\"}",
+	"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" TIME
+	",\"state\":\"retired\"}",
+	"{\"key_id\":\"%1\",\"owner\":\"A\",\"public_key\":\"%2\",\"from\":" TIME
+	",\"state\":\"active\"}",
+	"{\"key_id\":\"%1\",\"owner\":\"\",\"public_key\":\"%2\",\"from\":" TIME
+	",\"state\":\"active\"}",
+	"{\"key_id\":\"%1\",\"owner\":\"a\\u0000b\",\"public_key\":\"%2\",\"from\":" TIME
+	",\"state\":\"active\"}",
+	"{\"key_id\":\"%1\",\"owner\":\"a/b\",\"public_key\":\"%2\",\"from\":" TIME
+	",\"state\":\"active\"}",
+	"{\"key_id\":\"key_0000000000000000\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" TIME
+	",\"state\":\"active\"}",
+	"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"AAAA\",\"from\":" TIME
+	",\"state\":\"active\"}",
+	"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":"
+	"\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",\"from\":" TIME ",\"state\":\"active\"}",
+	"7",
+};
+static const char *const wrong_payloads[] = {
+	"[]",
+	"{}",
+	"{\"version\":1,\"issued_at\":" TIME "}",
+	"{\"version\":1,\"issued_at\":" TIME ",\"keys\":{}}",
+	"{\"version\":0,\"issued_at\":" TIME ",\"keys\":[]}",
+	"{\"version\":-1,\"issued_at\":" TIME ",\"keys\":[]}",
+	"{\"version\":1.5,\"issued_at\":" TIME ",\"keys\":[]}",
+	"{\"version\":9007199254740992,\"issued_at\":" TIME ",\"keys\":[]}",
+	"{\"version\":\"1\",\"issued_at\":" TIME ",\"keys\":[]}",
+	"{\"version\":1,\"issued_at\":1,\"keys\":[]}",
+	"{\"version\":1,\"issued_at\":" TIME ",\"keys\":[],\"more\":1}",
+};
+
 static void a_payload_of_another_form_is_refused(void **state)
 {
-	/* %1: key id, %2: public key, of a pair that fits */
-	static const char *const keys[] = {
-		"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" TIME "}",
-		"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" TIME
-		",\"state\":\"lost\"}",
-		"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" TIME
-		",\"state\":\"active\",\"scope\":\"x\"}",
-		"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":\"today\""
-		",\"state\":\"active\"}",
-		"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" LATER
-		",\"until\":" TIME ",\"state\":\"active\"}",
-		"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" TIME
-		",\"until\":" TIME ",\"state\":\"active\"}",
-		"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" TIME
-		",\"until\":null,\"state\":\"active\"}",
-		"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" TIME
-		",\"state\":\"retired\"}",
-		"{\"key_id\":\"%1\",\"owner\":\"A\",\"public_key\":\"%2\",\"from\":" TIME
-		",\"state\":\"active\"}",
-		"{\"key_id\":\"%1\",\"owner\":\"\",\"public_key\":\"%2\",\"from\":" TIME
-		",\"state\":\"active\"}",
-		"{\"key_id\":\"%1\",\"owner\":\"a\\u0000b\",\"public_key\":\"%2\",\"from\":" TIME
-		",\"state\":\"active\"}",
-		"{\"key_id\":\"%1\",\"owner\":\"a/b\",\"public_key\":\"%2\",\"from\":" TIME
-		",\"state\":\"active\"}",
-		"{\"key_id\":\"key_0000000000000000\",\"owner\":\"a\",\"public_key\":\"%2\",\"from\":" TIME
-		",\"state\":\"active\"}",
-		"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":\"AAAA\",\"from\":" TIME
-		",\"state\":\"active\"}",
-		"{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":"
-		"\"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\",\"from\":" TIME
-		",\"state\":\"active\"}",
-		"7",
-	};
-	static const char *const payloads[] = {
-		"[]",
-		"{}",
-		"{\"version\":1,\"issued_at\":" TIME "}",
-		"{\"version\":1,\"issued_at\":" TIME ",\"keys\":{}}",
-		"{\"version\":0,\"issued_at\":" TIME ",\"keys\":[]}",
-		"{\"version\":-1,\"issued_at\":" TIME ",\"keys\":[]}",
-		"{\"version\":1.5,\"issued_at\":" TIME ",\"keys\":[]}",
-		"{\"version\":9007199254740992,\"issued_at\":" TIME ",\"keys\":[]}",
-		"{\"version\":\"1\",\"issued_at\":" TIME ",\"keys\":[]}",
-		"{\"version\":1,\"issued_at\":1,\"keys\":[]}",
-		"{\"version\":1,\"issued_at\":" TIME ",\"keys\":[],\"more\":1}",
-	};
 	struct keyring_key key = key_make("a", KEY_ACTIVE);
 	char public_key[PUBLIC_KEY_TEXT_SIZE];
 	struct buf buf;
 
 	(void)state;
 	base64_encode(key.public_key, PUBLIC_KEY_BYTES, public_key);
-	for (size_t i = 0; i < COUNT(payloads); i++)
-		assert_int_equal(parse_payload(payloads[i]), ST_MESSAGE_INVALID);
+	for (size_t i = 0; i < COUNT(wrong_payloads); i++)
+		assert_int_equal(parse_payload(wrong_payloads[i]), ST_MESSAGE_INVALID);
 	assert_int_equal(parse_payload("{"), ST_JSON_INVALID);
-	assert_int_equal(parse_payload("{\"version\":1,\"issued_at\":" TIME ",\"keys\":[]}"), ST_OK);
-	assert_int_equal(parse_payload("{\"version\":9007199254740991,\"issued_at\":" TIME
-				       ",\"keys\":[]}"),
+	assert_int_equal(parse_payload("{\"version\":1,\"issued_at\":" TIME ",\"keys\":[]}"),
 			 ST_OK);
-	for (size_t i = 0; i < COUNT(keys) + 1; i++) {
+	assert_int_equal(
+		parse_payload("{\"version\":9007199254740991,\"issued_at\":" TIME ",\"keys\":[]}"),
+		ST_OK);
+	for (size_t i = 0; i < COUNT(wrong_keys) + 1; i++) {
 		/* the last is right, so that each of the others is refused for its one fault */
-		const char *text = i < COUNT(keys)
-					   ? keys[i]
+		const char *text = i < COUNT(wrong_keys)
+					   ? wrong_keys[i]
 					   : "{\"key_id\":\"%1\",\"owner\":\"a\",\"public_key\":"
 					     "\"%2\",\"from\":" TIME ",\"state\":\"active\"}";
 
@@ -316,7 +317,7 @@ static void a_payload_of_another_form_is_refused(void **state)
 		}
 		buf_add_c(&buf, "]}");
 		assert_int_equal(parse_payload(buf_str(&buf).data),
-				 i < COUNT(keys) ? ST_MESSAGE_INVALID : ST_OK);
+				 i < COUNT(wrong_keys) ? ST_MESSAGE_INVALID : ST_OK);
 	}
 }
 
@@ -373,8 +374,9 @@ static void the_largest_list_fits_and_one_more_key_does_not(void **state)
 	assert_int_equal(key_list_parse(text, root.public_key, &arena, &list, NULL), ST_OK);
 	assert_int_equal(list.count, KEYRING_KEYS_MAX);
 	assert_string_equal(list.keys[0].owner, owner);
-	assert_int_equal(key_list_build(1, NOW, keys, KEYRING_KEYS_MAX + 1, &arena, &text, &problem),
-			 ST_TOO_LARGE);
+	assert_int_equal(
+		key_list_build(1, NOW, keys, KEYRING_KEYS_MAX + 1, &arena, &text, &problem),
+		ST_TOO_LARGE);
 	/* a file at its limit and one past it: spaces after the text do not matter to JSON */
 	text = list_text(1, keys, KEYRING_KEYS_MAX);
 	char *file = malloc(KEYRING_FILE_BYTES_MAX + 1);
@@ -403,16 +405,16 @@ static void more_keys_than_the_limit_are_refused_when_read(void **state)
 		for (int i = 1; i < count; i++)
 			buf_add_c(&buf, ",0");
 		buf_add_c(&buf, "]}");
-		assert_int_equal(parse_payload(buf_str(&buf).data), count > KEYRING_KEYS_MAX
-									? ST_TOO_LARGE
-									: ST_MESSAGE_INVALID);
+		assert_int_equal(parse_payload(buf_str(&buf).data),
+				 count > KEYRING_KEYS_MAX ? ST_TOO_LARGE : ST_MESSAGE_INVALID);
 	}
 }
 
 /* [PLT-6] */
 static void a_key_counts_for_its_owner_only(void **state)
 {
-	struct keyring_key keys[] = { key_make("registry", KEY_ACTIVE), key_make("token", KEY_ACTIVE) };
+	struct keyring_key keys[] = { key_make("registry", KEY_ACTIVE),
+				      key_make("token", KEY_ACTIVE) };
 	struct keyring_key found, unknown = key_make("registry", KEY_ACTIVE);
 	struct problem problem;
 
@@ -421,16 +423,17 @@ static void a_key_counts_for_its_owner_only(void **state)
 	struct keyring *keyring = list_load();
 	assert_int_equal(keyring_version(keyring), 1);
 	assert_int_equal(keyring_count(keyring), 2);
-	assert_int_equal(keyring_find(keyring, str_of(keys[0].key_id), STR("registry"), &found,
-				      &problem),
-			 ST_OK);
+	assert_int_equal(
+		keyring_find(keyring, str_of(keys[0].key_id), STR("registry"), &found, &problem),
+		ST_OK);
 	assert_memory_equal(&found, &keys[0], sizeof(found));
 	assert_int_equal(find(keyring, &keys[1], "token"), ST_OK);
 	assert_int_equal(find(keyring, &keys[0], "token"), ST_KEY_UNKNOWN);
 	assert_int_equal(find(keyring, &keys[1], "registry"), ST_KEY_UNKNOWN);
 	assert_int_equal(find(keyring, &unknown, "registry"), ST_KEY_UNKNOWN);
-	assert_int_equal(keyring_find(keyring, (struct str){ 0 }, STR("registry"), &found, &problem),
-			 ST_KEY_UNKNOWN);
+	assert_int_equal(
+		keyring_find(keyring, (struct str){ 0 }, STR("registry"), &found, &problem),
+		ST_KEY_UNKNOWN);
 	keyring_free(keyring);
 	keyring_free(NULL);
 }
@@ -458,16 +461,17 @@ static void a_retired_key_counts_for_what_it_signed_and_a_revoked_one_for_nothin
 	/* a key before its time, but for the slack between clocks */
 	assert_int_equal(keyring_key_counts(&keys[2], NOW, NOW - KEYRING_CLOCK_SLACK_MS, &problem),
 			 ST_OK);
-	assert_int_equal(keyring_key_counts(&keys[2], NOW, NOW - KEYRING_CLOCK_SLACK_MS - 1,
-					    &problem),
-			 ST_KEY_UNKNOWN);
+	assert_int_equal(
+		keyring_key_counts(&keys[2], NOW, NOW - KEYRING_CLOCK_SLACK_MS - 1, &problem),
+		ST_KEY_UNKNOWN);
 	keyring_free(keyring);
 }
 
 /* [PLT-6] */
 static void an_unknown_key_is_looked_for_in_the_file_again(void **state)
 {
-	struct keyring_key keys[] = { key_make("registry", KEY_ACTIVE), key_make("registry", KEY_ACTIVE) };
+	struct keyring_key keys[] = { key_make("registry", KEY_ACTIVE),
+				      key_make("registry", KEY_ACTIVE) };
 
 	(void)state;
 	list_put(1, keys, 1);
@@ -500,7 +504,8 @@ static void a_revocation_takes_effect_at_the_next_refresh(void **state)
 
 static void the_list_does_not_go_back(void **state)
 {
-	struct keyring_key old = key_make("registry", KEY_ACTIVE), key = key_make("registry", KEY_ACTIVE);
+	struct keyring_key old = key_make("registry", KEY_ACTIVE),
+			   key = key_make("registry", KEY_ACTIVE);
 	struct problem problem = { 0 };
 
 	(void)state;
@@ -526,7 +531,8 @@ static void the_list_does_not_go_back(void **state)
 
 static void a_worse_file_changes_nothing(void **state)
 {
-	struct keyring_key key = key_make("registry", KEY_ACTIVE), other = key_make("registry", KEY_ACTIVE);
+	struct keyring_key key = key_make("registry", KEY_ACTIVE),
+			   other = key_make("registry", KEY_ACTIVE);
 	struct signing_key mallory, kept = root;
 	struct problem problem = { 0 };
 
@@ -559,7 +565,8 @@ static void a_file_that_cannot_be_read_does_not_load(void **state)
 
 	(void)state;
 	unlink(path);
-	assert_int_equal(keyring_load(path, root.public_key, &keyring, &problem), ST_CONFIG_INVALID);
+	assert_int_equal(keyring_load(path, root.public_key, &keyring, &problem),
+			 ST_CONFIG_INVALID);
 	assert_non_null(strstr(problem.detail, path));
 	assert_int_equal(keyring_load(folder, root.public_key, &keyring, &problem),
 			 ST_CONFIG_INVALID);

@@ -94,7 +94,13 @@ static void assert_path_equal(const struct merkle_path *a, const struct merkle_p
 
 /* The vectors of the Certificate Transparency reference implementation. */
 static const char *const ct_leaves[] = {
-	"", "00", "10", "2021", "3031", "40414243", "5051525354555657",
+	"",
+	"00",
+	"10",
+	"2021",
+	"3031",
+	"40414243",
+	"5051525354555657",
 	"606162636465666768696a6b6c6d6e6f",
 };
 
@@ -234,9 +240,9 @@ static void every_small_tree_is_as_defined(void **state)
 			slow_path(leaves, size, index, &slow);
 			merkle_levels_path(nodes, size, index, &path);
 			assert_path_equal(&path, &slow);
-			assert_int_equal(merkle_path_of(leaves, (int64_t)size, (int64_t)index,
-							&path),
-					 ST_OK);
+			assert_int_equal(
+				merkle_path_of(leaves, (int64_t)size, (int64_t)index, &path),
+				ST_OK);
 			assert_path_equal(&path, &slow);
 			assert_int_equal(merkle_verify_path(&leaves[index], (int64_t)index,
 							    (int64_t)size, path.hashes,
@@ -259,9 +265,9 @@ static void every_small_tree_is_consistent_with_its_beginnings(void **state)
 			slow.count = 0;
 			if (old > 0)
 				slow_subproof(leaves, size, old, true, &slow);
-			assert_int_equal(merkle_consistency_of(leaves, (int64_t)size, (int64_t)old,
-							       &path),
-					 ST_OK);
+			assert_int_equal(
+				merkle_consistency_of(leaves, (int64_t)size, (int64_t)old, &path),
+				ST_OK);
 			assert_path_equal(&path, &slow);
 			assert_int_equal(merkle_verify_consistency((int64_t)old, &old_root,
 								   (int64_t)size, &root,
@@ -285,9 +291,9 @@ static void a_wrong_inclusion_proof_is_refused(void **state)
 			size_t count = (size_t)path.count;
 			for (int64_t other = -1; other <= size; other++) {
 				if (other != index)
-					assert_int_equal(merkle_verify_path(&leaves[index], other, size,
-									    path.hashes, count,
-									    &root),
+					assert_int_equal(merkle_verify_path(&leaves[index], other,
+									    size, path.hashes,
+									    count, &root),
 							 ST_PROOF_INVALID);
 			}
 			assert_int_equal(merkle_verify_path(&leaves[index + 1], index, size,
@@ -331,7 +337,8 @@ static void a_wrong_consistency_proof_is_refused(void **state)
 								   path.hashes, count),
 					 ST_PROOF_INVALID);
 			assert_int_equal(merkle_verify_consistency(old, &old_root, size,
-								   &leaves[size], path.hashes, count),
+								   &leaves[size], path.hashes,
+								   count),
 					 ST_PROOF_INVALID);
 			assert_int_equal(merkle_verify_consistency(old, &old_root, size, &root,
 								   path.hashes, count - 1),
@@ -352,12 +359,13 @@ static void a_wrong_consistency_proof_is_refused(void **state)
 			assert_int_equal(merkle_verify_consistency(size, &root, old, &old_root,
 								   path.hashes, count),
 					 ST_PROOF_INVALID);
-			assert_int_equal(merkle_verify_consistency(size, &old_root, size, &root, NULL,
-								   0),
-					 ST_PROOF_INVALID);
+			assert_int_equal(
+				merkle_verify_consistency(size, &old_root, size, &root, NULL, 0),
+				ST_PROOF_INVALID);
 		}
 		merkle_root_empty(&old_root);
-		assert_int_equal(merkle_verify_consistency(0, &old_root, size, &root, NULL, 0), ST_OK);
+		assert_int_equal(merkle_verify_consistency(0, &old_root, size, &root, NULL, 0),
+				 ST_OK);
 		assert_int_equal(merkle_verify_consistency(0, &root, size, &root, NULL, 0),
 				 ST_PROOF_INVALID);
 		assert_int_equal(merkle_verify_consistency(0, &old_root, size, &root, leaves, 1),
@@ -388,12 +396,12 @@ static void sizes_end_at_the_limit(void **state)
 	assert_int_equal(merkle_path_root(&leaves[0], MERKLE_SIZE_MAX - 1, MERKLE_SIZE_MAX, path,
 					  MERKLE_PATH_MAX, &root),
 			 ST_OK);
-	assert_int_equal(merkle_path_root(&leaves[0], 0, MERKLE_SIZE_MAX, path, MERKLE_PATH_MAX,
-					  &root),
-			 ST_OK);
-	assert_int_equal(merkle_path_root(&leaves[0], 0, MERKLE_SIZE_MAX, path, MERKLE_PATH_MAX + 1,
-					  &root),
-			 ST_PROOF_INVALID);
+	assert_int_equal(
+		merkle_path_root(&leaves[0], 0, MERKLE_SIZE_MAX, path, MERKLE_PATH_MAX, &root),
+		ST_OK);
+	assert_int_equal(
+		merkle_path_root(&leaves[0], 0, MERKLE_SIZE_MAX, path, MERKLE_PATH_MAX + 1, &root),
+		ST_PROOF_INVALID);
 	assert_int_equal(merkle_path_root(&leaves[0], 0, MERKLE_SIZE_MAX + 1, path,
 					  MERKLE_PATH_MAX + 1, &root),
 			 ST_PROOF_INVALID);
@@ -470,7 +478,7 @@ static void store_free(struct store *store)
 /* [AUD-5] */
 static void proofs_out_of_tiles_are_those_out_of_memory(void **state)
 {
-	static const int64_t sizes[] = { 1,   2,   255,	  256,	 257,	511,   512,  513,
+	static const int64_t sizes[] = { 1,   2,    255,   256,   257,   511,   512, 513,
 					 999, 4095, 65535, 65536, 65537, 65793, BIG };
 	struct merkle_path tiles, memory;
 	struct merkle_tree tree = { 0 };
@@ -485,16 +493,17 @@ static void proofs_out_of_tiles_are_those_out_of_memory(void **state)
 		store.size = size;
 		for (size_t j = 0; j < COUNT(indexes); j++) {
 			store.reads = 0;
-			assert_int_equal(tiles_path_of(store_read, &store, size, indexes[j], &tiles),
-					 ST_OK);
+			assert_int_equal(
+				tiles_path_of(store_read, &store, size, indexes[j], &tiles), ST_OK);
 			assert_in_range(store.reads, 0, 5); /* two a level at most */
 			assert_int_equal(merkle_path_of(leaves, size, indexes[j], &memory), ST_OK);
 			assert_path_equal(&tiles, &memory);
 			assert_int_equal(tiles_consistency_of(store_read, &store, size,
 							      indexes[j] + 1, &tiles),
 					 ST_OK);
-			assert_int_equal(merkle_consistency_of(leaves, size, indexes[j] + 1, &memory),
-					 ST_OK);
+			assert_int_equal(
+				merkle_consistency_of(leaves, size, indexes[j] + 1, &memory),
+				ST_OK);
 			assert_path_equal(&tiles, &memory);
 		}
 	}
@@ -540,7 +549,8 @@ static void a_tile_that_cannot_be_read_fails_the_proof(void **state)
 	assert_int_equal(path.count, 77);
 	assert_int_equal(tree.size, 77);
 	assert_int_equal(tiles_path_of(store_read, &store, 1000, 1000, &path), ST_USAGE);
-	assert_int_equal(tiles_path_of(store_read, &store, MERKLE_SIZE_MAX + 1, 0, &path), ST_USAGE);
+	assert_int_equal(tiles_path_of(store_read, &store, MERKLE_SIZE_MAX + 1, 0, &path),
+			 ST_USAGE);
 	assert_int_equal(tiles_consistency_of(store_read, &store, 1000, 1001, &path), ST_USAGE);
 	assert_int_equal(tiles_tree(store_read, &store, MERKLE_SIZE_MAX + 1, &tree), ST_USAGE);
 	assert_int_equal(tiles_tree(store_read, &store, -1, &tree), ST_USAGE);
@@ -571,9 +581,9 @@ static void proofs_of_the_largest_tree_have_their_full_length(void **state)
 	assert_int_equal(tiles_consistency_of(any_tile, &reads, MERKLE_SIZE_MAX, 12345, &path),
 			 ST_OK);
 	assert_int_equal(path.count, MERKLE_CONSISTENCY_MAX);
-	assert_int_equal(tiles_path_of(any_tile, &reads, MERKLE_SIZE_MAX - 1, MERKLE_SIZE_MAX - 2,
-				       &path),
-			 ST_OK);
+	assert_int_equal(
+		tiles_path_of(any_tile, &reads, MERKLE_SIZE_MAX - 1, MERKLE_SIZE_MAX - 2, &path),
+		ST_OK);
 	assert_int_equal(path.count, 61);
 }
 

@@ -19,7 +19,8 @@
 	"If you think cryptography is the answer to your problem,\n"                               \
 	"then you don't know what your problem is.\n"
 #define PETER_LINE                                                                                 \
-	"\xe2\x80\x94 PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKv" \
+	"\xe2\x80\x94 PeterNeumann "                                                               \
+	"x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKv"                       \
 	"qfqdngotpRZb6KE6RyyBwJnAM=\n"
 
 static struct arena arena;
@@ -139,8 +140,20 @@ static void wrong_verifier_keys_are_refused(void **state)
 static void names_have_no_spaces_of_any_script(void **state)
 {
 	static const char *const wrong[] = {
-		"", "a b", "a+b", "a\tb", "a\nb", "\x01", "a\xc2\xa0", "\xe2\x80\x83", "\xe3\x80\x80",
-		"\xe1\x9a\x80", "\xe2\x80\xa8", "a\xc2\x85", "\xff", "\xed\xa0\x80",
+		"",
+		"a b",
+		"a+b",
+		"a\tb",
+		"a\nb",
+		"\x01",
+		"a\xc2\xa0",
+		"\xe2\x80\x83",
+		"\xe3\x80\x80",
+		"\xe1\x9a\x80",
+		"\xe2\x80\xa8",
+		"a\xc2\x85",
+		"\xff",
+		"\xed\xa0\x80",
 	};
 	char longest[NOTE_NAME_BYTES_MAX + 1];
 	struct signing_key secret;
@@ -149,11 +162,12 @@ static void names_have_no_spaces_of_any_script(void **state)
 	(void)state;
 	signing_key_generate(&secret);
 	for (size_t i = 0; i < COUNT(wrong); i++)
-		assert_int_equal(note_key_make(str_of(wrong[i]), NOTE_ED25519, secret.public_key, &key),
-				 ST_MESSAGE_INVALID);
-	assert_int_equal(note_key_make(STR("zeuge/\xc3\xa4.example"), NOTE_ED25519,
-				       secret.public_key, &key),
-			 ST_OK);
+		assert_int_equal(
+			note_key_make(str_of(wrong[i]), NOTE_ED25519, secret.public_key, &key),
+			ST_MESSAGE_INVALID);
+	assert_int_equal(
+		note_key_make(STR("zeuge/\xc3\xa4.example"), NOTE_ED25519, secret.public_key, &key),
+		ST_OK);
 	memset(longest, 'n', sizeof(longest));
 	assert_int_equal(note_key_make((struct str){ longest, NOTE_NAME_BYTES_MAX }, NOTE_ED25519,
 				       secret.public_key, &key),
@@ -219,8 +233,8 @@ static void a_cosignature_binds_its_time(void **state)
 	assert_int_equal(note_parse(buf_str(&buf), &note, NULL), ST_OK);
 	assert_int_equal(note.signatures[0].size, 72);
 	/* the message as the format spells it */
-	struct str message = arena_printf(&arena, "cosignature/v1\ntime 1767225600\n%.*s",
-					  STR_ARG(text));
+	struct str message =
+		arena_printf(&arena, "cosignature/v1\ntime 1767225600\n%.*s", STR_ARG(text));
 	sign_bytes(&secret, message, signature);
 	assert_memory_equal(note.signatures[0].bytes, "\0\0\0\0\x69\x55\xb9\0", 8);
 	assert_memory_equal(note.signatures[0].bytes + 8, signature, sizeof(signature));
@@ -230,6 +244,14 @@ static void a_cosignature_binds_its_time(void **state)
 		note.signatures[0].bytes[i] ^= 1;
 	}
 	assert_int_equal(note_verify(&note, &key, 1, &verdict, NULL), ST_OK);
+	/* a witness that says no time, although it signed so */
+	sign_bytes(&secret, arena_printf(&arena, "cosignature/v1\ntime 0\n%.*s", STR_ARG(text)),
+		   signature);
+	struct note_signature kept = note.signatures[0];
+	memset(note.signatures[0].bytes, 0, 8);
+	memcpy(note.signatures[0].bytes + 8, signature, sizeof(signature));
+	assert_int_equal(note_verify(&note, &key, 1, &verdict, NULL), ST_SIGNATURE_INVALID);
+	note.signatures[0] = kept;
 	/* the same pair as a plain signer has another key hash */
 	assert_int_equal(note_key_make(STR("witness"), NOTE_ED25519, secret.public_key, &plain),
 			 ST_OK);
@@ -287,7 +309,7 @@ static void malformed_notes_are_refused(void **state)
 		"text\n\n\xe2\x80\x94 name\n",
 		"text\n\n\xe2\x80\x94 name \n",
 		"text\n\n\xe2\x80\x94 na+me x08go/ZJ\n",
-		"text\n\n\xe2\x80\x94 name x08go/ZJ", /* no newline */
+		"text\n\n\xe2\x80\x94 name x08go/ZJ",   /* no newline */
 		"text\n\n\xe2\x80\x94 name x08gow==\n", /* nothing after the key's hash */
 		"text\n\n\xe2\x80\x94 name x08go/ZK=\n",
 		"text\n\n\xe2\x80\x94 name x08go/ZJ x\n",
@@ -303,9 +325,10 @@ static void malformed_notes_are_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(notes); i++)
 		assert_int_equal(note_parse(str_of(notes[i]), &note, &problem), ST_MESSAGE_INVALID);
-	assert_int_equal(note_parse((struct str){ "a\0b\n\n" PETER_LINE, 5 + sizeof(PETER_LINE) - 1 },
-				    &note, &problem),
-			 ST_MESSAGE_INVALID);
+	assert_int_equal(
+		note_parse((struct str){ "a\0b\n\n" PETER_LINE, 5 + sizeof(PETER_LINE) - 1 }, &note,
+			   &problem),
+		ST_MESSAGE_INVALID);
 	/* an empty line inside the text belongs to it */
 	assert_int_equal(note_parse(STR("a\n\nb\n\n" PETER_LINE), &note, &problem), ST_OK);
 	assert_true(str_is(note.text, "a\n\nb\n"));
@@ -331,7 +354,8 @@ static void notes_end_at_their_limits(void **state)
 	memset(big, 'x', NOTE_BYTES_MAX);
 	big[NOTE_BYTES_MAX - 2] = '\n';
 	buf_init(&buf, &arena, 16);
-	assert_int_equal(note_start(&buf, (struct str){ big, NOTE_BYTES_MAX - 1 }, &problem), ST_OK);
+	assert_int_equal(note_start(&buf, (struct str){ big, NOTE_BYTES_MAX - 1 }, &problem),
+			 ST_OK);
 	big[NOTE_BYTES_MAX - 2] = 'x';
 	big[NOTE_BYTES_MAX - 1] = '\n';
 	assert_int_equal(note_start(&buf, (struct str){ big, NOTE_BYTES_MAX }, &problem),
@@ -449,16 +473,20 @@ static void malformed_checkpoints_are_refused(void **state)
 	assert_int_equal(checkpoint.size, -5);
 	/* not built either */
 	checkpoint = (struct checkpoint){ .origin = STR("o"), .size = -1 };
-	assert_int_equal(checkpoint_build(&checkpoint, &arena, &text, &problem), ST_MESSAGE_INVALID);
+	assert_int_equal(checkpoint_build(&checkpoint, &arena, &text, &problem),
+			 ST_MESSAGE_INVALID);
 	checkpoint = (struct checkpoint){ .origin = STR("o\n1\n" ROOT), .size = 1 };
-	assert_int_equal(checkpoint_build(&checkpoint, &arena, &text, &problem), ST_MESSAGE_INVALID);
+	assert_int_equal(checkpoint_build(&checkpoint, &arena, &text, &problem),
+			 ST_MESSAGE_INVALID);
 	checkpoint = (struct checkpoint){ .origin = STR("o"), .extension = STR("half") };
-	assert_int_equal(checkpoint_build(&checkpoint, &arena, &text, &problem), ST_MESSAGE_INVALID);
+	assert_int_equal(checkpoint_build(&checkpoint, &arena, &text, &problem),
+			 ST_MESSAGE_INVALID);
 	memset(origin, 'o', sizeof(origin));
 	checkpoint = (struct checkpoint){ .origin = { origin, CHECKPOINT_ORIGIN_BYTES_MAX } };
 	assert_int_equal(checkpoint_build(&checkpoint, &arena, &text, &problem), ST_OK);
 	checkpoint.origin.size++;
-	assert_int_equal(checkpoint_build(&checkpoint, &arena, &text, &problem), ST_MESSAGE_INVALID);
+	assert_int_equal(checkpoint_build(&checkpoint, &arena, &text, &problem),
+			 ST_MESSAGE_INVALID);
 }
 
 int main(void)

@@ -146,6 +146,7 @@ static const struct {
 	{ "a: 0x10000000000000000", "line 1, column 4", "64 bits" },
 	{ "a: *b", "line 1, column 4", "not known" },
 	{ "&a [*a]", "line 1, column 5", "itself" },
+	{ "- &a 1\n- &a [*a]\n", "line 2, column 7", "itself" },
 	{ "a: &a\n  b: *a\n", "line 2, column 6", "itself" },
 	{ "--- 1\n--- 2\n", "line 2, column 1", "more documents than 1" },
 	{ "a\n...\n---\nb\n", "line 3, column 1", "more documents than 1" },
@@ -339,6 +340,20 @@ static void nodes_are_limited_those_of_aliases_included(void **state)
 		ST_YAML_INVALID);
 }
 
+static void names_are_told_apart_in_a_large_mapping(void **state)
+{
+	struct buf buf;
+
+	(void)state;
+	arena_reset(&arena);
+	buf_init(&buf, &arena, YAML_BYTES_MAX);
+	for (int i = 0; i < 30000; i++)
+		buf_printf(&buf, "%d: x\n", i);
+	assert_int_equal(load(buf_str(&buf)).root->count, 30000);
+	buf_add_c(&buf, "17: y\n");
+	assert_int_equal(parse(buf_str(&buf)), ST_YAML_INVALID);
+}
+
 static void anchors_are_limited(void **state)
 {
 	struct buf buf;
@@ -386,6 +401,7 @@ int main(void)
 		cmocka_unit_test(the_size_is_limited),
 		cmocka_unit_test(the_depth_is_limited),
 		cmocka_unit_test(nodes_are_limited_those_of_aliases_included),
+		cmocka_unit_test(names_are_told_apart_in_a_large_mapping),
 		cmocka_unit_test(anchors_are_limited),
 		cmocka_unit_test(a_full_arena_is_refused),
 	};

@@ -1,0 +1,463 @@
+/* stack_test.c: the one-machine stack as a person meets it: from nothing to a founded fleet, killed
+ * part by part, stopped, started again, forgotten [PLT-18] [PLT-20]. The tests run in order, on one
+ * installation. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "json.h"
+#include "tests/lib/harness.h"
+
+#define OUTPUT_BYTES_MAX (256 * 1024)
+#define UP_MS_MAX 120000
+#define BACK_MS_MAX 30000
+
+static char folder[] = "/tmp/piopl-e2e-XXXXXX";
+static char output[OUTPUT_BYTES_MAX];
+static char environment[512];
+static struct arena arena;
+static int nats_port;
+static int http_port;
+
+/* Runs a command line of the shell with "piopl" being the program under test; its exit status. */
+static int run(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static int run(const char *format, ...)
+{
+	char words[1024];
+	char line[4096];
+	va_list args;
+	FILE *pipe;
+	size_t size;
+	int status;
+
+	va_start(args, format);
+	vsnprintf(words, sizeof(words), format, args);
+	va_end(args);
+	snprintf(line, sizeof(line), "%s; piopl() { %s/bin/piopl \"$@\"; }; { %s; } 2>&1 </dev/null",
+		 environment, harness_build_folder(), words);
+	pipe = popen(line, "r");
+	assert_non_null(pipe);
+	size = fread(output, 1, sizeof(output) - 1, pipe);
+	output[size] = '\0';
+	status = pclose(pipe);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void must(int expected, int status)
+{
+	if (status != expected)
+		fail_msg("exit status %d, expected %d:\n%s", status, expected, output);
+}
+
+static void says(const char *text)
+{
+	if (!strstr(output, text))
+		fail_msg("\"%s\" is not in:\n%s", text, output);
+}
+
+static struct json *parsed(void)
+{
+	struct json *root = NULL;
+
+	arena_reset(&arena);
+	if (json_parse(&arena, str_of(output), &root, NULL) != ST_OK)
+		fail_msg("not JSON:\n%s", output);
+	return root;
+}
+
+static struct json *part(struct json *status, const char *name)
+{
+	struct json *parts = json_member(status, "parts");
+
+	for (struct json *p = parts->first; p; p = p->next)
+		if (str_is(json_member(p, "part")->text, name))
+			return p;
+	fail_msg("no part \"%s\" in:\n%s", name, output);
+	return NULL;
+}
+
+/* 0 when it has none. */
+static pid_t pid_of(const char *name)
+{
+	struct json *status;
+	struct json *pid;
+
+	run("piopl status --json 2>/dev/null");
+	status = parsed();
+	pid = json_member(status, name);
+	if (!pid)
+		pid = json_member(part(status, name), "pid");
+	return pid ? (pid_t)pid->number : 0;
+}
+
+static bool is_ready(void *context)
+{
+	(void)context;
+	return run("piopl status") == 0;
+}
+
+static int64_t count(void)
+{
+	must(0, run("piopl agent count --json --timeout 10s"));
+	return (int64_t)json_member(parsed(), "count")->number;
+}
+
+/* Two ports in a row for two services. */
+static int free_ports(void)
+{
+	for (int port = 20000 + getpid() % 20000;; port += 3) {
+		char line[128];
+
+		snprintf(line, sizeof(line), "! ss -ltn | grep -qE ':(%d|%d) '", port, port + 1);
+		if (system(line) == 0)
+			return port;
+	}
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	arena_init(&arena, 8 * 1024 * 1024);
+	if (!mkdtemp(folder) || chmod(folder, 0755) != 0)
+		return -1;
+	nats_port = harness_free_port();
+	http_port = free_ports();
+	snprintf(environment, sizeof(environment),
+		 "export PIOPL_DATA=%s/data PIOPL_PORT_NATS=%d PIOPL_PORT_HTTP=%d; "
+		 "unset NO_COLOR PIOPL_STEWARD_KEY PIOPL_NATS_URL",
+		 folder, nats_port, http_port);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char line[128];
+
+	(void)state;
+	run("piopl reset --yes");
+	snprintf(line, sizeof(line), "rm -rf %s", folder);
+	arena_free(&arena);
+	return system(line);
+}
+
+/* --- from nothing --- */
+
+static void without_an_installation_it_says_what_to_do(void **state)
+{
+	(void)state;
+	must(3, run("piopl agent list"));
+	says("piopl up");
+	must(3, run("piopl status"));
+	must(0, run("piopl down"));
+	must(0, run("piopl reset"));
+}
+
+static void a_taken_port_is_named_with_its_owner_and_a_way_out(void **state)
+{
+	pid_t pid;
+
+	(void)state;
+	must(0, run("nats-server -a 127.0.0.1 -p %d >/dev/null 2>&1 & echo $!", nats_port));
+	pid = (pid_t)atoi(output);
+	must(0, run("for i in $(seq 50); do ss -ltn | grep -q :%d && exit 0; sleep 0.1; done; exit 1",
+		    nats_port));
+	must(3, run("piopl up"));
+	says("taken by nats-server (pid ");
+	says("PIOPL_PORT_NATS=");
+	must(0, run("kill %d; while kill -0 %d; do sleep 0.05; done 2>/dev/null; true", (int)pid,
+		    (int)pid));
+}
+
+static void one_command_founds_the_fleet(void **state)
+{
+	int64_t start_ms = harness_now_ms();
+
+	(void)state;
+	must(0, run("piopl up --dev"));
+	assert_true(harness_now_ms() - start_ms < UP_MS_MAX);
+	says("10 agents in studio.alpha");
+	says("verified offline");
+	says("piopl_00010");
+	says("What to try next:");
+	assert_int_equal(count(), 10);
+}
+
+static void a_second_time_is_quick_and_changes_nothing(void **state)
+{
+	int64_t start_ms = harness_now_ms();
+
+	(void)state;
+	must(0, run("piopl up"));
+	assert_true(harness_now_ms() - start_ms < 5000);
+	says("already");
+	assert_int_equal(count(), 10);
+}
+
+static void secrets_are_readable_by_nobody_else(void **state)
+{
+	(void)state;
+	must(0, run("piopl doctor"));
+	must(0, run("find %s/data/keys -type f ! -name '*.pub' ! -name keyring.json -perm /077",
+		    folder));
+	assert_string_equal(output, "");
+	must(0, run("chmod 644 %s/data/keys/root.key", folder));
+	must(3, run("piopl doctor"));
+	says("others can read a secret");
+	must(0, run("chmod 600 %s/data/keys/root.key; piopl doctor", folder));
+}
+
+/* --- commands --- */
+
+static void refusals_are_one_line_with_a_code(void **state)
+{
+	(void)state;
+	must(1, run("piopl agent get piopl_99999"));
+	says("(not_found)");
+	assert_int_equal(strcspn(output, "\n"), strlen(output) - 1);
+	must(1, run("piopl agent get piopl_99999 --json"));
+	assert_true(str_is(json_member(parsed(), "code")->text, "not_found"));
+	must(2, run("piopl agent get nonsense"));
+	says("^piopl_[0-9]{5,18}$");
+	must(2, run("piopl agnet list"));
+	says("did you mean: piopl agent list");
+}
+
+/* [AGT-8] [AGT-9] */
+static void an_agent_lives_and_is_terminated_by_signed_acts(void **state)
+{
+	(void)state;
+	must(0, run("piopl agent activate piopl_00001 --reason first"));
+	must(0, run("piopl agent pause piopl_00001 --reason odd"));
+	must(0, run("piopl agent resume piopl_00001 --reason checked"));
+	must(0, run("piopl agent throttle piopl_00001 on --reason slow"));
+	says("throttled");
+	must(2, run("piopl kill --agent piopl_00001 --reason drill"));
+	says("add --yes");
+	must(0, run("piopl kill --agent piopl_00001 --reason drill --yes"));
+	says("terminated 1 agents");
+	must(1, run("piopl agent resume piopl_00001 --reason back"));
+	must(0, run("piopl agent count --state terminated --json"));
+	assert_int_equal((int)json_member(parsed(), "count")->number, 1);
+}
+
+static void a_stranger_signs_nothing(void **state)
+{
+	(void)state;
+	must(0, run("piopl key generate %s/stranger.key", folder));
+	must(1, run("piopl kill --fleet --reason spite --yes --key %s/stranger.key", folder));
+	says("(key_unknown)");
+	must(0, run("piopl agent count --state terminated --json"));
+	assert_int_equal((int)json_member(parsed(), "count")->number, 1);
+}
+
+/* [AGT-12] */
+static void people_and_their_keys_come_and_go(void **state)
+{
+	char person[64];
+
+	(void)state;
+	must(0, run("piopl person add 'Tom' --role approver --public-key %s/stranger.key.pub --json",
+		    folder));
+	snprintf(person, sizeof(person), "%s",
+		 json_member(json_member(parsed(), "person"), "person_id")->text.data);
+	must(1, run("piopl kill --fleet --reason spite --yes --key %s/stranger.key", folder));
+	says("(role_required)");
+	must(0, run("piopl person remove %s --reason left --yes", person));
+	must(0, run("piopl person list --removed"));
+	says("Tom");
+}
+
+/* [AUD-6] [AUD-9] */
+static void exported_evidence_holds_and_any_change_is_named(void **state)
+{
+	(void)state;
+	must(0, run("piopl audit verify"));
+	must(0, run("piopl audit verify --agent piopl_00001"));
+	must(0, run("piopl audit export --output %s/evidence.jsonl", folder));
+	must(0, run("piopl audit verify --file %s/evidence.jsonl --public-key %s/data/keys/audit.pub",
+		    folder, folder));
+	must(0, run("sed '/\"log_id\":\"5\"/s/success/refused/' %s/evidence.jsonl > %s/changed.jsonl; "
+		    "! cmp -s %s/evidence.jsonl %s/changed.jsonl",
+		    folder, folder, folder, folder));
+	must(1, run("piopl audit verify --file %s/changed.jsonl", folder));
+	says("position 5");
+	must(1, run("piopl audit import %s/changed.jsonl", folder));
+	must(0, run("piopl audit proof 3"));
+}
+
+/* [AUD-5] */
+static void a_witness_signs_what_only_grew(void **state)
+{
+	(void)state;
+	must(0, run("piopl key generate %s/w.key", folder));
+	must(0, run("piopl audit witness add --name w.example --public-key %s/w.key.pub "
+		    "--reason outside",
+		    folder));
+	must(0, run("piopl audit witness sign --name w.example --key %s/w.key --state %s/w.state",
+		    folder, folder));
+	must(0, run("piopl audit checkpoint"));
+	must(0, run("piopl audit witness sign --name w.example --key %s/w.key --state %s/w.state",
+		    folder, folder));
+	must(0, run("piopl audit checkpoint --list"));
+}
+
+/* [PLT-6] A rotated key signs on, and what the old one signed stays verifiable. */
+static void a_rotated_key_keeps_the_evidence_verifiable(void **state)
+{
+	(void)state;
+	must(0, run("piopl key rotate registry"));
+	must(0, run("piopl key rotate audit"));
+	must(0, run("piopl key list --services"));
+	says("retired");
+	must(0, run("piopl unit create studio.beta --title Second"));
+	must(0, run("piopl audit verify"));
+}
+
+/* [PLT-12] */
+static void the_clock_moves_for_the_whole_stack(void **state)
+{
+	(void)state;
+	must(0, run("piopl clock advance 36h"));
+	must(0, run("piopl unit create studio.gamma --title Third"));
+	must(0, run("piopl doctor"));
+	must(0, run("piopl agent activate piopl_00002 --reason later"));
+}
+
+static void nothing_is_parked_and_nothing_alarms(void **state)
+{
+	(void)state;
+	must(0, run("piopl parked list"));
+	says("nothing was set aside");
+	must(0, run("piopl audit checkpoint --alarms"));
+	says("no alarms");
+}
+
+/* --- killed --- */
+
+static void kill9_and_wait(const char *name)
+{
+	pid_t pid = pid_of(name);
+
+	assert_true(pid > 0);
+	must(0, run("kill -9 %d", (int)pid));
+	usleep(200000);
+	if (!harness_wait_for(is_ready, NULL, BACK_MS_MAX))
+		fail_msg("not ready again after %s was killed:\n%s", name, output);
+	assert_int_not_equal(pid_of(name), pid);
+	assert_int_equal(count(), 10);
+}
+
+static void every_part_that_is_killed_comes_back(void **state)
+{
+	static const char *const parts[] = { "registry", "audit", "nats", "postgres" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		kill9_and_wait(parts[i]);
+}
+
+static void a_killed_supervisor_is_replaced_and_nothing_restarts(void **state)
+{
+	pid_t registry = pid_of("registry");
+	pid_t postgres = pid_of("postgres");
+
+	(void)state;
+	kill9_and_wait("supervisor");
+	kill9_and_wait("guardian");
+	assert_int_equal(pid_of("registry"), registry);
+	assert_int_equal(pid_of("postgres"), postgres);
+	kill9_and_wait("registry");
+}
+
+static void parts_without_a_supervisor_are_taken_over(void **state)
+{
+	pid_t audit = pid_of("audit");
+
+	(void)state;
+	must(0, run("kill -STOP %d; kill -9 %d %d", (int)pid_of("supervisor"),
+		    (int)pid_of("guardian"), (int)pid_of("supervisor")));
+	usleep(200000);
+	must(3, run("piopl status"));
+	must(0, run("piopl up --bare"));
+	assert_int_equal(pid_of("audit"), audit);
+	assert_int_equal(count(), 10);
+}
+
+static void evidence_is_whole_after_all_that(void **state)
+{
+	(void)state;
+	must(0, run("piopl audit verify"));
+	must(0, run("piopl parked list"));
+	says("nothing was set aside");
+}
+
+/* --- stopped, started, forgotten --- */
+
+static void down_leaves_no_process_and_keeps_the_data(void **state)
+{
+	(void)state;
+	must(0, run("piopl down"));
+	must(0, run("! pgrep -f %s/data", folder));
+	must(0, run("piopl audit verify --file %s/evidence.jsonl", folder));
+	must(3, run("piopl agent list"));
+	says("piopl up");
+	must(0, run("env -u PIOPL_PORT_NATS -u PIOPL_PORT_HTTP %s/bin/piopl up",
+		    harness_build_folder()));
+	says("already");
+	assert_int_equal(count(), 10);
+}
+
+static void without_development_the_clock_stands(void **state)
+{
+	(void)state;
+	must(1, run("piopl clock advance 1h"));
+	says("(development_only)");
+	must(1, run("piopl up --dev"));
+}
+
+static void reset_forgets_everything(void **state)
+{
+	(void)state;
+	must(2, run("piopl reset"));
+	must(0, run("piopl reset --yes"));
+	must(0, run("! test -e %s/data", folder));
+	must(0, run("! pgrep -f %s/data", folder));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_an_installation_it_says_what_to_do),
+		cmocka_unit_test(a_taken_port_is_named_with_its_owner_and_a_way_out),
+		cmocka_unit_test(one_command_founds_the_fleet),
+		cmocka_unit_test(a_second_time_is_quick_and_changes_nothing),
+		cmocka_unit_test(secrets_are_readable_by_nobody_else),
+		cmocka_unit_test(refusals_are_one_line_with_a_code),
+		cmocka_unit_test(an_agent_lives_and_is_terminated_by_signed_acts),
+		cmocka_unit_test(a_stranger_signs_nothing),
+		cmocka_unit_test(people_and_their_keys_come_and_go),
+		cmocka_unit_test(exported_evidence_holds_and_any_change_is_named),
+		cmocka_unit_test(a_witness_signs_what_only_grew),
+		cmocka_unit_test(a_rotated_key_keeps_the_evidence_verifiable),
+		cmocka_unit_test(the_clock_moves_for_the_whole_stack),
+		cmocka_unit_test(nothing_is_parked_and_nothing_alarms),
+		cmocka_unit_test(every_part_that_is_killed_comes_back),
+		cmocka_unit_test(a_killed_supervisor_is_replaced_and_nothing_restarts),
+		cmocka_unit_test(parts_without_a_supervisor_are_taken_over),
+		cmocka_unit_test(evidence_is_whole_after_all_that),
+		cmocka_unit_test(down_leaves_no_process_and_keeps_the_data),
+		cmocka_unit_test(without_development_the_clock_stands),
+		cmocka_unit_test(reset_forgets_everything),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
