@@ -337,11 +337,28 @@ static bool take_time(struct reader *in)
 	return take_string(in, &text) && text.size == TIME_TEXT_SIZE - 1 && time_parse(text, &ms);
 }
 
+/* Value of a hex digit and 1 more, 0 for other characters. Three hashes a record are read. */
+static const uint8_t hex_values[256] = {
+	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,	['6'] = 7,  ['7'] = 8,
+	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+};
+
 static bool take_hash(struct reader *in, struct hash *ret)
 {
-	struct str text;
+	const uint8_t *digits;
+	uint8_t all = 1;
 
-	return take_string(in, &text) && hash_of_text(text, ret) == ST_OK;
+	if (!TAKE(in, "\"sha256:") || in->end - in->at < 2 * HASH_BYTES + 1)
+		return false;
+	digits = (const uint8_t *)in->at;
+	for (size_t i = 0; i < HASH_BYTES; i++) {
+		unsigned high = hex_values[digits[2 * i]], low = hex_values[digits[2 * i + 1]];
+
+		all = all && high && low;
+		ret->bytes[i] = (uint8_t)((high - 1) << 4 | ((low - 1) & 15));
+	}
+	in->at += 2 * HASH_BYTES;
+	return all && TAKE(in, "\"");
 }
 
 static bool is_one_of(struct str s, const char *const *names)

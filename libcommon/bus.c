@@ -14,6 +14,8 @@
 #define SEND_BUFFER_BYTES (256 * 1024)
 #define RECONNECT_BUFFER_BYTES (8 * 1024 * 1024)
 #define OVERLOADED_RETRY_MS 100
+#define UNSUBSCRIBE_MS 1000
+#define CONNECT_TRIES_MAX 4 /* a refused signature four times is a refusal */
 
 struct bus_subscription {
 	natsSubscription *subscription;
@@ -120,6 +122,20 @@ static enum st options_identity(natsOptions *options, const char *seed_file,
 	return ST_OK;
 }
 
+/* The NATS library takes a signature whose first byte is zero for an empty one and sends none: one
+ * nonce in 256 is refused. Another connection gets another nonce. */
+static natsStatus connect_signed(natsConnection **ret, natsOptions *options)
+{
+	natsStatus status = NATS_OK;
+
+	for (int tries = 0; tries < CONNECT_TRIES_MAX; tries++) {
+		status = natsConnection_Connect(ret, options);
+		if (status != NATS_CONNECTION_AUTH_FAILED)
+			break;
+	}
+	return status;
+}
+
 enum st bus_open(const struct bus_options *in, struct bus **ret, struct problem *problem)
 {
 	natsOptions *options = NULL;
@@ -141,7 +157,7 @@ enum st bus_open(const struct bus_options *in, struct bus **ret, struct problem 
 	if (st == ST_OK && in->nkey_seed_file)
 		st = options_identity(options, in->nkey_seed_file, problem);
 	if (st == ST_OK) {
-		status = natsConnection_Connect(&bus->connection, options);
+		status = connect_signed(&bus->connection, options);
 		if (status != NATS_OK)
 			st = problem_set(problem, ST_BUS_UNAVAILABLE, "",
 					 "cannot connect to the bus at \"%s\": %s", in->url,
@@ -247,6 +263,8 @@ enum st bus_subscribe(struct bus *bus, const char *subject, const char *queue_gr
 	if (status == NATS_OK)
 		status = natsSubscription_SetPendingLimits(self->subscription, -1,
 							   256 * 1024 * 1024);
+	if (status == NATS_OK)
+		status = natsSubscription_SetOnCompleteCB(self->subscription, free, self);
 	if (status != NATS_OK) {
 		natsSubscription_Destroy(self->subscription);
 		free(self);
@@ -260,9 +278,13 @@ void bus_unsubscribe(struct bus_subscription *self)
 {
 	if (!self)
 		return;
-	natsSubscription_Unsubscribe(self->subscription);
-	natsSubscription_Destroy(self->subscription);
-	free(self);
+	natsSubscription *subscription = self->subscription; /* `self` goes with its last callback */
+	natsStatus status = natsSubscription_DrainTimeout(subscription, UNSUBSCRIBE_MS);
+	if (status == NATS_OK)
+		status = natsSubscription_WaitForDrainCompletion(subscription, UNSUBSCRIBE_MS);
+	if (status != NATS_OK)
+		natsSubscription_Unsubscribe(subscription);
+	natsSubscription_Destroy(subscription);
 }
 
 enum st bus_publish(struct bus *bus, const char *subject, struct str data)

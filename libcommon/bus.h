@@ -43,6 +43,7 @@ struct bus_call_options {
 	const char *service;         /* for the library's calls, which every service has */
 	const char *idempotency_key; /* may be NULL */
 	const char *principal;       /* may be NULL */
+	const char *scopes;          /* of the principal's credential, for the gateway; or NULL */
 	const char *trace_id;        /* 32 hex digits; NULL: a new one */
 	uint32_t timeout_ms;         /* 0: the call's deadline */
 };
@@ -85,6 +86,8 @@ size_t mailbox_take(struct mailbox *mailbox, struct bus_message *ret, size_t max
 void mailbox_done(struct mailbox *mailbox, size_t count);
 void mailbox_wake(struct mailbox *mailbox);
 size_t mailbox_waiting(struct mailbox *mailbox);
+/* An eventfd that is written when a message comes; for a thread that waits in epoll. -1: none. */
+void mailbox_notify(struct mailbox *mailbox, int fd);
 /* Messages that found it full since the last question. */
 uint64_t mailbox_refused(struct mailbox *mailbox);
 

@@ -18,8 +18,8 @@ static void trace_new(char trace[33])
 		snprintf(trace + 2 * i, 3, "%02x", bytes[i]);
 }
 
-static natsStatus headers_set(natsMsg *msg, const struct bus_call_options *options,
-			      uint32_t timeout_ms)
+natsStatus bus_headers_set(natsMsg *msg, const struct bus_call_options *options,
+			   uint32_t timeout_ms)
 {
 	char trace[33], parent[64], deadline[16];
 	natsStatus status;
@@ -37,10 +37,12 @@ static natsStatus headers_set(natsMsg *msg, const struct bus_call_options *optio
 		status = natsMsgHeader_Set(msg, "Idempotency-Key", options->idempotency_key);
 	if (status == NATS_OK && options->principal)
 		status = natsMsgHeader_Set(msg, "Piopl-Principal", options->principal);
+	if (status == NATS_OK && options->scopes)
+		status = natsMsgHeader_Set(msg, "Piopl-Scopes", options->scopes);
 	return status;
 }
 
-static enum st problem_of_reply(natsMsg *reply, struct arena *arena, struct problem *problem)
+enum st bus_problem_of_reply(natsMsg *reply, struct arena *arena, struct problem *problem)
 {
 	struct common_problem wire;
 	struct str body = { natsMsg_GetData(reply), (size_t)natsMsg_GetDataLength(reply) };
@@ -93,7 +95,7 @@ enum st bus_call_text(struct bus *bus, const struct proto_call *call, struct str
 	snprintf(subject, sizeof(subject), "piopl.rpc.%s.%s.%s", service, call->name, bus->name);
 	natsStatus status = natsMsg_Create(&msg, subject, NULL, body.data, (int)body.size);
 	if (status == NATS_OK)
-		status = headers_set(msg, options, timeout_ms);
+		status = bus_headers_set(msg, options, timeout_ms);
 	if (status == NATS_OK)
 		status = natsConnection_RequestMsg(&reply, bus->connection, msg,
 						   timeout_ms + DEADLINE_SLACK_MS);
@@ -103,7 +105,7 @@ enum st bus_call_text(struct bus *bus, const struct proto_call *call, struct str
 	enum st st = ST_OK;
 	struct str copy = { 0 };
 	if (natsMsgHeader_Get(reply, "Nats-Service-Error", &code) == NATS_OK) {
-		st = problem_of_reply(reply, arena, problem);
+		st = bus_problem_of_reply(reply, arena, problem);
 	} else {
 		copy = arena_copy(arena, (struct str){ natsMsg_GetData(reply),
 						       (size_t)natsMsg_GetDataLength(reply) });

@@ -20,6 +20,10 @@ struct bus {
 	_Atomic uint64_t stream_failures;
 };
 
+natsStatus bus_headers_set(natsMsg *msg, const struct bus_call_options *options,
+			   uint32_t timeout_ms);
+/* The refusal in an answer that carries Nats-Service-Error; ST_INTERNAL when it does not decode. */
+enum st bus_problem_of_reply(natsMsg *reply, struct arena *arena, struct problem *problem);
 /* Problem from the library's own words. */
 enum st bus_problem(struct problem *problem, enum st st, const char *what, natsStatus status);
 

@@ -130,6 +130,9 @@ MUST_CHECK enum st db_copy_end(struct db_copy *copy, int64_t rows);
 /* Leadership: a session-level advisory lock (key = hash of `name`). True while this connection
  * holds it; lost with the connection. Not inside a transaction. */
 bool db_lead(struct db *db, const char *name);
+/* Whether the connection of now still holds it: false after a reconnect, which is found out here.
+ * Who leads asks before each piece of work. */
+bool db_leads(struct db *db, const char *name);
 
 /* ST_OK, a retry-worthy failure (serialization, deadlock), or the rest, by SQLSTATE. */
 enum st db_status_of_sqlstate(const char *sqlstate);

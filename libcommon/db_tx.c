@@ -298,7 +298,7 @@ enum st db_check(struct db_tx *tx)
 
 /* leadership */
 
-static bool leads(const struct db *db, const char *name)
+static bool holds(const struct db *db, const char *name)
 {
 	for (size_t i = 0; i < db->leadership_count; i++) {
 		if (strcmp(db->leaderships[i], name) == 0)
@@ -333,7 +333,7 @@ bool db_lead(struct db *db, const char *name)
 	/* forgets leaderships when the connection turns out to be gone */
 	if (db_connect(db, NULL) != ST_OK)
 		return false;
-	if (leads(db, name))
+	if (holds(db, name))
 		return true;
 	ASSERT(db->leadership_count < DB_LEADERSHIPS_MAX);
 	if (lead_ask(db, name, &got) != ST_OK || !got || !db->conn)
@@ -341,4 +341,9 @@ bool db_lead(struct db *db, const char *name)
 	str_copy(str_of(name), db->leaderships[db->leadership_count], sizeof(db->leaderships[0]));
 	db->leadership_count++;
 	return true;
+}
+
+bool db_leads(struct db *db, const char *name)
+{
+	return db_ready(db, NULL) == ST_OK && holds(db, name);
 }

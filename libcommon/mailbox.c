@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "bus_internal.h"
 #include "mailbox.h"
@@ -18,6 +19,7 @@ struct mailbox {
 	uint64_t done;
 	uint64_t refused;
 	bool woken;
+	int notify_fd;
 	struct bus_message slots[];
 };
 
@@ -36,6 +38,7 @@ struct mailbox *mailbox_new(size_t capacity, struct bus_open_replies *open_repli
 	pthread_condattr_destroy(&attributes);
 	mailbox->capacity = capacity;
 	mailbox->open = open_replies;
+	mailbox->notify_fd = -1;
 	return mailbox;
 }
 
@@ -64,6 +67,7 @@ bool mailbox_put(struct mailbox *mailbox, const struct bus_message *message)
 {
 	pthread_mutex_lock(&mailbox->lock);
 	bool fits = mailbox->put - mailbox->done < mailbox->capacity;
+	bool first = mailbox->put == mailbox->taken;
 	if (fits) {
 		remember_reply(mailbox, message->reply);
 		mailbox->slots[mailbox->put % mailbox->capacity] = *message;
@@ -72,7 +76,10 @@ bool mailbox_put(struct mailbox *mailbox, const struct bus_message *message)
 	} else {
 		mailbox->refused++;
 	}
+	int fd = fits && first ? mailbox->notify_fd : -1;
 	pthread_mutex_unlock(&mailbox->lock);
+	if (fd >= 0)
+		(void)!write(fd, &(uint64_t){ 1 }, sizeof(uint64_t));
 	return fits;
 }
 
@@ -113,6 +120,13 @@ void mailbox_done(struct mailbox *mailbox, size_t count)
 	mailbox->done += count;
 	if (mailbox->open)
 		mailbox->open->tail = (uint32_t)mailbox->done;
+	pthread_mutex_unlock(&mailbox->lock);
+}
+
+void mailbox_notify(struct mailbox *mailbox, int fd)
+{
+	pthread_mutex_lock(&mailbox->lock);
+	mailbox->notify_fd = fd;
 	pthread_mutex_unlock(&mailbox->lock);
 }
 

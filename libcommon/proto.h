@@ -119,10 +119,20 @@ void proto_encode_to(const struct proto_type *type, const void *in, struct buf *
 
 #define PROTO_BYTES_MAX (256 * 1024)
 
+enum proto_principal {
+	PROTO_HUMAN = 1 << 0,
+	PROTO_AGENT = 1 << 1,
+	PROTO_OPERATOR = 1 << 2,
+	PROTO_SERVICE = 1 << 3,
+};
+
 struct proto_http {
 	const char *method; /* "POST" */
 	const char *path;   /* "/v1/agents/{agent_id}" */
 	const char *scope;  /* "agents:write" */
+	unsigned principals; /* enum proto_principal, or-ed: the kinds that may ask */
+	const char *own;     /* NULL, or the request's member that must name the agent or the
+			      * operator who asks: they see their own things only */
 };
 
 struct proto_call {
@@ -135,6 +145,7 @@ struct proto_call {
 	uint32_t deadline_ms;        /* 2,000 unless x-deadline-ms */
 	bool idempotent;             /* takes an Idempotency-Key */
 	bool reads;                  /* x-reads: no write, may run outside the batch's transaction */
+	bool pure;                   /* x-pure: touches no database; its handler has no tx */
 };
 
 struct proto_event {

@@ -8,6 +8,7 @@
 #ifndef PIOPL_SVC_H
 #define PIOPL_SVC_H
 
+#include "bus.h"
 #include "config.h"
 #include "crypto.h"
 #include "db.h"
@@ -31,6 +32,8 @@ struct svc_request {
 	struct str body_text;     /* the bytes received */
 	struct str caller;        /* proved by the bus: the subject's last token */
 	struct str principal;     /* on whose behalf the caller speaks (header Piopl-Principal) or "" */
+	struct str scopes;        /* of the principal's credential, a space between (header
+				   * Piopl-Scopes, which only the gateway sends) or "" */
 	struct str trace_id;      /* 32 hex digits, always there */
 	struct str idempotency_key;
 	int64_t now_ms;           /* of the batch; the only clock a handler sees */
@@ -99,7 +102,15 @@ struct svc_definition {
 	const struct svc_follow *follows;         /* event NULL ends; may be NULL */
 	const struct svc_tick *ticks;             /* name NULL ends; may be NULL */
 	enum st (*start)(struct svc *svc, void *state); /* each process, after config; may be NULL */
+	void (*door)(struct svc *svc, void *state); /* one more process, with a body of its own;
+						      * may be NULL. See below. */
 };
+
+/* A door is a supervised process that waits for something else than the bus: it runs when the
+ * database and the bus are there, asks svc_door_continues at least twice a second, and returns when
+ * that says so. The bus is buffered, and nothing waits for it to be flushed. */
+bool svc_door_continues(struct svc *svc, bool ready);
+struct bus *svc_bus(struct svc *svc);
 
 /* The whole life of the program; returns its exit status. */
 int svc_main(int argc, char **argv, const struct svc_definition *definition);

@@ -13,6 +13,7 @@
 
 #define FOLLOW_STANDBY_MS 500
 #define FOLLOW_ASK_AGAIN_MS 500
+#define FOLLOW_EVEN_MS 50 /* hints are not signed: they cannot make this reader ask more often */
 #define FOLLOW_STOPPED_MS 5000
 #define FOLLOW_DEATHS_MAX 3
 #define FOLLOW_READ_TIMEOUT_MS 5000
@@ -62,6 +63,27 @@ static void source_stop(struct follower *follower, struct source *source, const 
 		(void)!db_commit(tx, &problem);
 	else
 		db_rollback(tx);
+}
+
+static void source_resume(struct follower *follower, struct source *source)
+{
+	struct svc *svc = follower->svc;
+	struct problem problem = { 0 };
+	struct db_tx *tx;
+
+	if (!source->stopped)
+		return;
+	log_write(LOG_INFO, &(struct log_fields){ .category = "follow" },
+		  "source \"%s\" is followed again after sequence %lld", source->name,
+		  (long long)source->sequence);
+	if (db_begin(svc->db, &tx, &problem) != ST_OK)
+		return;
+	if (db_write(tx, &svc_statements[SVC_INBOX_RESUME], 1, ST_CONFLICT,
+		     DB_TEXT(str_of(source->name)), DB_I64(clock_now_ms())) != ST_OK) {
+		db_rollback(tx);
+		return;
+	}
+	source->stopped = db_commit(tx, &problem) != ST_OK;
 }
 
 /* Was the follower killed by something in this range before? */
@@ -248,6 +270,19 @@ static enum st take_batch(struct follower *follower, struct source *source,
 	return apply_items(follower, source, items + from, count - from);
 }
 
+/* The outbox holds nothing after what is applied: both are even, or it can never say more. */
+static void take_nothing(struct follower *follower, struct source *source, int64_t head)
+{
+	source->behind = source->sequence != head;
+	ask_later(source, FOLLOW_EVEN_MS);
+	if (source->sequence < head)
+		source_stop(follower, source, "its outbox no longer has what is missing");
+	else if (source->sequence > head)
+		source_stop(follower, source, "its outbox ends before what was applied of it");
+	else
+		source_resume(follower, source);
+}
+
 static enum st ask_outbox(struct follower *follower, struct source *source)
 {
 	struct svc *svc = follower->svc;
@@ -262,19 +297,18 @@ static enum st ask_outbox(struct follower *follower, struct source *source)
 			      &svc->arena, &reply, &problem);
 	if (st != ST_OK) {
 		ask_later(source, FOLLOW_ASK_AGAIN_MS);
+		if (st_info(st)->kind != ST_KIND_UNAVAILABLE)
+			source_stop(follower, source, "its outbox cannot be read");
 		return st;
 	}
-	if (reply.head > source->head)
-		source->head = reply.head;
+	source->head = reply.head;
 	if (reply.batches.count == 0) {
-		source->behind = source->sequence < reply.head;
-		if (source->behind)
-			ask_later(source, FOLLOW_ASK_AGAIN_MS);
+		take_nothing(follower, source, reply.head);
 		return ST_OK;
 	}
 	for (size_t i = 0; i < reply.batches.count && !svc_stopping(); i++)
 		TRY(take_batch(follower, source, &reply.batches.items[i]));
-	source->stopped = false;
+	source_resume(follower, source);
 	return ST_OK;
 }
 
@@ -365,8 +399,6 @@ static void take_head(struct follower *follower, struct source *source,
 	if (proto_decode(&common_relay_head_type, message->data, PROTO_UNKNOWN_IGNORED,
 			 &follower->svc->arena, &head, &problem) != ST_OK)
 		return;
-	if (head.sequence > source->head)
-		source->head = head.sequence;
 	int64_t have = source->live_count > 0 ?
 			       source->live[source->live_count - 1].sequence :
 			       source->sequence;
@@ -381,6 +413,11 @@ static void take_live(struct follower *follower, struct source *source,
 
 	if (!item_of_message(follower, message, &item)) {
 		metric_add(SVC_METRIC_EVENTS_REFUSED, 1);
+		return;
+	}
+	/* A stopped source goes on from its outbox only. */
+	if (source->stopped) {
+		source->behind = true;
 		return;
 	}
 	int64_t have = source->live_count > 0 ?
@@ -430,7 +467,10 @@ static bool ask_those_behind(struct follower *follower)
 		struct source *source = &follower->sources[s];
 		if (!source->behind || clock_mono_ns() < source->ask_at_ns)
 			continue;
-		enum st st = ask_outbox(follower, source);
+		/* what stopped it may have been repaired in our own table */
+		enum st st = source->stopped ? source_load(follower, source) : ST_OK;
+		if (st == ST_OK)
+			st = ask_outbox(follower, source);
 		asked = asked || st == ST_OK;
 		if (st_info(st)->kind == ST_KIND_UNAVAILABLE) {
 			ask_later(source, FOLLOW_ASK_AGAIN_MS);
@@ -443,14 +483,15 @@ static bool ask_those_behind(struct follower *follower)
 static void note_state(struct follower *follower)
 {
 	struct svc *svc = follower->svc;
-	bool ready = true;
+	int64_t stopped = 0;
 
 	svc_keys_refresh(svc);
 	for (size_t s = 0; s < follower->source_count; s++)
-		ready = ready && !follower->sources[s].stopped;
+		stopped += follower->sources[s].stopped;
+	metric_set(SVC_METRIC_SOURCES_STOPPED, stopped);
 	svc->process->bus = bus_is_connected(svc->bus);
 	svc->process->database = db_is_connected(svc->db);
-	svc->process->ready = ready;
+	svc->process->ready = stopped == 0;
 }
 
 static void follow_lead(struct follower *follower)
@@ -461,7 +502,7 @@ static void follow_lead(struct follower *follower)
 	for (size_t s = 0; s < follower->source_count; s++)
 		if (source_load(follower, &follower->sources[s]) != ST_OK)
 			return;
-	while (!svc_stopping() && db_is_connected(svc->db)) {
+	while (svc_leads(svc)) {
 		bool busy = ask_those_behind(follower);
 		note_state(follower);
 		arena_reset(&svc->arena);
@@ -529,21 +570,16 @@ static void follower_unsubscribe(struct follower *follower)
 void svc_follower_run(struct svc *svc)
 {
 	static struct follower follower;
-	char lock[128];
 
 	follower.svc = svc;
 	follower_sources(&follower);
-	snprintf(lock, sizeof(lock), "piopl/%s/follower", svc->definition->name);
 	if (svc_connect(svc, BUS_SEND_AT_ONCE) != ST_OK)
 		return;
 	svc->mailbox = mailbox_new((size_t)svc->config.mailbox, NULL);
 	while (!svc_stopping()) {
-		struct problem problem = { 0 };
-		enum st st = db_ready(svc->db, &problem);
-		svc_note_database(svc, st, &problem);
-		svc->process->leads = st == ST_OK && db_lead(svc->db, lock);
-		svc->process->ready = st == ST_OK && !svc->process->leads;
-		if (svc->process->leads && follower_subscribe(&follower) == ST_OK)
+		bool leads = svc_lead(svc, "follower");
+		svc->process->ready = svc->process->ready && !leads;
+		if (leads && follower_subscribe(&follower) == ST_OK)
 			follow_lead(&follower);
 		follower_unsubscribe(&follower);
 		if (!svc_stopping())

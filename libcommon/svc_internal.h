@@ -40,7 +40,7 @@ struct svc_config {
 extern const struct config_field svc_config_fields[];
 extern const struct db_statement svc_statements[];
 
-enum svc_role { SVC_WORKER, SVC_RELAY, SVC_FOLLOWER, SVC_TICKER };
+enum svc_role { SVC_WORKER, SVC_RELAY, SVC_FOLLOWER, SVC_TICKER, SVC_DOOR };
 
 /* One process of the service, in memory shared with the parent. Written by that process; the
  * parent reads, and writes pid and the counts of ends. */
@@ -90,6 +90,7 @@ struct svc {
 	struct svc_process *process;
 	unsigned process_index;
 	struct db *db;
+	char lock[128];       /* of the process that leads */
 	struct bus *bus;
 	struct mailbox *mailbox;
 	struct keyring *keyring;
@@ -115,6 +116,7 @@ enum svc_metric {
 	SVC_METRIC_EVENTS_REFUSED,
 	SVC_METRIC_EVENTS_PARKED,
 	SVC_METRIC_GAPS,
+	SVC_METRIC_SOURCES_STOPPED,
 	SVC_METRIC_OUTBOX_WAITING,
 	SVC_METRIC_RESTARTS,
 	SVC_METRIC_COUNT,
@@ -133,6 +135,7 @@ void svc_worker_run(struct svc *svc);
 void svc_relay_run(struct svc *svc);
 void svc_follower_run(struct svc *svc);
 void svc_ticker_run(struct svc *svc);
+void svc_door_run(struct svc *svc);
 
 /* Connections of a child process. Bus: waits until there is one, or until asked to stop. */
 MUST_CHECK enum st svc_connect(struct svc *svc, enum bus_sending sending);
@@ -141,6 +144,9 @@ void svc_disconnect(struct svc *svc);
 void svc_watch(struct svc *svc, bool idle);
 /* Reads the list of keys again when it changed, at most each second. */
 void svc_keys_refresh(struct svc *svc);
+/* Takes or keeps the leadership of `part` ("relay"); svc_leads: still has it, by this connection. */
+bool svc_lead(struct svc *svc, const char *part);
+bool svc_leads(struct svc *svc);
 /* Log a problem of the world once when it begins, and its end. */
 void svc_note_database(struct svc *svc, enum st st, const struct problem *problem);
 
@@ -189,6 +195,7 @@ enum svc_statement {
 	SVC_INBOX_ADD,
 	SVC_INBOX_ADVANCE,
 	SVC_INBOX_STOP,
+	SVC_INBOX_RESUME,
 	SVC_INBOX_LIST,
 	SVC_IDEMPOTENCY_FIND,
 	SVC_IDEMPOTENCY_INSERT,

@@ -85,6 +85,10 @@ const struct metric_definition svc_metrics[] = {
 				       "events set aside after their tries", NULL },
 	[SVC_METRIC_GAPS] = { "piopl_gaps_total", METRIC_COUNTER,
 			      "gaps in a source's sequence that were asked for again", NULL },
+	[SVC_METRIC_SOURCES_STOPPED] = { "piopl_sources_stopped", METRIC_GAUGE,
+					 "sources whose outbox does not verify or lacks what is "
+					 "missing; any is an alarm",
+					 NULL },
 	[SVC_METRIC_OUTBOX_WAITING] = { "piopl_outbox_waiting", METRIC_GAUGE_MAX,
 					"events written and not yet sent", NULL },
 	[SVC_METRIC_RESTARTS] = { "piopl_process_restarts_total", METRIC_COUNTER,
@@ -144,6 +148,23 @@ void svc_keys_refresh(struct svc *svc)
 			  &(struct log_fields){ .category = "keys", .status = st_info(st)->code },
 			  "the list of keys is not taken, the one before stays: %s",
 			  problem.detail);
+}
+
+bool svc_lead(struct svc *svc, const char *part)
+{
+	struct problem problem = { 0 };
+	enum st st = db_ready(svc->db, &problem);
+
+	svc_note_database(svc, st, &problem);
+	snprintf(svc->lock, sizeof(svc->lock), "piopl/%s/%s", svc->definition->name, part);
+	svc->process->leads = st == ST_OK && db_lead(svc->db, svc->lock);
+	svc->process->ready = st == ST_OK;
+	return svc->process->leads;
+}
+
+bool svc_leads(struct svc *svc)
+{
+	return !svc_stopping() && db_leads(svc->db, svc->lock);
 }
 
 void svc_watch(struct svc *svc, bool idle)

@@ -393,7 +393,7 @@ static void relay_lead(struct relay *relay)
 
 	if (st == ST_OK)
 		st = relay_catch_up(relay);
-	while (st == ST_OK && !svc_stopping() && db_is_connected(svc->db)) {
+	while (st == ST_OK && svc_leads(svc)) {
 		arena_reset(relay->arena);
 		st = relay_step(relay, &work);
 		if (st == ST_OK) {
@@ -420,23 +420,14 @@ static void relay_lead(struct relay *relay)
 void svc_relay_run(struct svc *svc)
 {
 	struct relay relay = { .svc = svc, .arena = &svc->arena };
-	char lock[128];
 
 	if (svc_connect(svc, BUS_SEND_BUFFERED) != ST_OK)
 		return;
-	snprintf(lock, sizeof(lock), "piopl/%s/relay", svc->definition->name);
 	while (!svc_stopping()) {
-		struct problem problem = { 0 };
-		enum st st = db_ready(svc->db, &problem);
-		svc_note_database(svc, st, &problem);
-		svc->process->leads = st == ST_OK && db_lead(svc->db, lock);
-		svc->process->ready = st == ST_OK;
-		if (svc->process->leads)
+		bool leads = svc_lead(svc, "relay");
+		if (leads)
 			relay_lead(&relay);
-		else
-			svc_pause(RELAY_STANDBY_MS);
-		if (svc->process->leads)
-			svc_pause(RELAY_POLL_MS);
+		svc_pause(leads ? RELAY_POLL_MS : RELAY_STANDBY_MS);
 	}
 	svc_disconnect(svc);
 }

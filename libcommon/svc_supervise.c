@@ -49,7 +49,8 @@ static void signals_set(void)
 
 static const char *role_name(enum svc_role role)
 {
-	static const char *const names[] = { "worker", "relay", "follower", "ticker" };
+	static const char *const names[] = { "worker", "relay", "follower", "ticker",
+					     "door" };
 
 	return names[role];
 }
@@ -82,6 +83,9 @@ static _Noreturn void process_body(struct svc *svc, pid_t parent)
 		break;
 	case SVC_TICKER:
 		svc_ticker_run(svc);
+		break;
+	case SVC_DOOR:
+		svc_door_run(svc);
 		break;
 	}
 	fflush(NULL);
@@ -232,6 +236,8 @@ int svc_supervise(struct svc *svc)
 	process_add(svc, SVC_TICKER);
 	if (svc->definition->follows && svc->definition->follows[0].event)
 		process_add(svc, SVC_FOLLOWER);
+	if (svc->definition->door)
+		process_add(svc, SVC_DOOR);
 	if (svc_http_start(svc, &problem) != ST_OK) {
 		fprintf(stderr, "%s: %s\n", svc->definition->name, problem.detail);
 		return 2;

@@ -80,7 +80,7 @@ static void timer_fire(struct svc *svc, struct timer *timer)
 
 static void ticker_lead(struct svc *svc, struct timer *timers, size_t count)
 {
-	while (!svc_stopping() && db_is_connected(svc->db)) {
+	while (svc_leads(svc)) {
 		int64_t now_ms = clock_now_ms();
 		for (size_t i = 0; i < count && !svc_stopping(); i++)
 			if (now_ms >= timers[i].due_ms)
@@ -93,20 +93,13 @@ static void ticker_lead(struct svc *svc, struct timer *timers, size_t count)
 void svc_ticker_run(struct svc *svc)
 {
 	struct timer timers[TICKS_MAX];
-	char lock[128];
 	size_t count = timers_add(timers, 0, svc->definition->ticks);
 
 	count = timers_add(timers, count, svc_library_ticks);
 	if (svc_connect(svc, BUS_SEND_AT_ONCE) != ST_OK)
 		return;
-	snprintf(lock, sizeof(lock), "piopl/%s/ticker", svc->definition->name);
 	while (!svc_stopping()) {
-		struct problem problem = { 0 };
-		enum st st = db_ready(svc->db, &problem);
-		svc_note_database(svc, st, &problem);
-		svc->process->leads = st == ST_OK && db_lead(svc->db, lock);
-		svc->process->ready = st == ST_OK;
-		if (svc->process->leads)
+		if (svc_lead(svc, "ticker"))
 			ticker_lead(svc, timers, count);
 		if (!svc_stopping())
 			svc_pause(TICK_STANDBY_MS);

@@ -159,6 +159,7 @@ static void job_open(struct svc *svc, struct job *job, struct bus_message *messa
 		.arena = &svc->arena,
 		.now_ms = now_ms,
 		.principal = header_str(message, "Piopl-Principal"),
+		.scopes = header_str(message, "Piopl-Scopes"),
 	};
 	job_trace(job);
 	job->req.trace_id = str_of(job->trace);
@@ -209,6 +210,20 @@ static bool job_run(struct svc *svc, struct job *job, struct db_tx *tx)
 		return true;
 	svc->outbox.count = events;
 	return db_tx_writes(tx) == writes;
+}
+
+/* A call that touches no database has no transaction, and does not wait for one. */
+static void run_pure(struct job *job)
+{
+	job_settle(job, job_handle(job));
+}
+
+static bool all_settled(const struct job *jobs, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!jobs[i].settled)
+			return false;
+	return true;
 }
 
 static enum st commit_batch(struct svc *svc, struct db_tx *tx, struct problem *problem)
@@ -279,6 +294,8 @@ static void run_singly(struct svc *svc, struct job *job, int64_t now_ms)
 	for (int attempt = 0; attempt <= SVC_RETRIES_MAX; attempt++) {
 		arena_reset(&svc->arena);
 		job_open(svc, job, job->message, now_ms);
+		if (!job->settled && job->req.call->pure)
+			run_pure(job);
 		if (job->settled)
 			return;
 		job->st = run_once(svc, job);
@@ -323,7 +340,10 @@ static void batch_run(struct svc *svc, struct bus_message *messages, struct job 
 	for (size_t i = 0; i < count; i++)
 		job_open(svc, &jobs[i], &messages[i], now_ms);
 	metric_add(SVC_METRIC_BATCHES, 1);
-	enum st st = run_together(svc, jobs, count);
+	for (size_t i = 0; i < count; i++)
+		if (!jobs[i].settled && jobs[i].req.call->pure)
+			run_pure(&jobs[i]);
+	enum st st = all_settled(jobs, count) ? ST_OK : run_together(svc, jobs, count);
 	if (st == ST_OK || st == ST_COMMIT_UNKNOWN) {
 		for (size_t i = 0; i < count; i++) {
 			if (st != ST_OK && !jobs[i].settled)

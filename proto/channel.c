@@ -213,7 +213,8 @@ static void gather_call(struct contract *contract, struct document *document, co
 	static const char *const keys[] = { "action",       "channel",       "messages",
 					    "reply",        "x-callers",     "x-reads",
 					    "x-idempotent", "x-deadline-ms", "x-http",
-					    "x-status",     "description",   NULL };
+					    "x-status",     "description",   "x-pure",
+					    NULL };
 	static const char *const reply_keys[] = { "messages", NULL };
 	static const char *const messages[] = { "request", "reply", NULL };
 	struct call *call = &document->calls[document->call_count];
@@ -228,6 +229,9 @@ static void gather_call(struct contract *contract, struct document *document, co
 	call->reply = message_payload(contract, document, list, "reply");
 	call->reads = node_true(document, operation, "x-reads");
 	call->idempotent = node_true(document, operation, "x-idempotent");
+	call->pure = node_true(document, operation, "x-pure");
+	if (call->pure && !call->reads)
+		refuse(document, operation, "'x-pure' is for calls with 'x-reads'");
 	if (call->reads && call->idempotent)
 		refuse(document, operation, "a call that only reads needs no 'x-idempotent'");
 	if (strcmp(address->call, channel->string) != 0)

@@ -127,6 +127,8 @@ struct http {
 	const char *method;
 	const char *path;
 	const char *scope;
+	unsigned principals; /* bits, as PROTO_HUMAN ... of proto.h */
+	const char *own;     /* NULL, or the member that names the agent or operator who asks */
 };
 
 struct call {
@@ -144,6 +146,7 @@ struct call {
 	uint32_t deadline_ms;
 	bool idempotent;
 	bool reads;
+	bool pure;
 };
 
 struct event {

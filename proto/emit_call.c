@@ -14,8 +14,11 @@ static void emit_call(struct text *text, const struct call *call, const struct d
 	text_add(text, "NULL };\n");
 	if (call->http)
 		text_add(text,
-			 "static const struct proto_http http_%s = { \"%s\", \"%s\", \"%s\" };\n",
-			 name, call->http->method, call->http->path, call->http->scope);
+			 "static const struct proto_http http_%s = { \"%s\", \"%s\", \"%s\", %u, "
+			 "%s };\n",
+			 name, call->http->method, call->http->path, call->http->scope,
+			 call->http->principals,
+			 call->http->own ? region_printf("\"%s\"", call->http->own) : "NULL");
 	text_add(text, "const struct proto_call CALL_%s = {\n\t.service = ", name);
 	if (owner->common)
 		text_add(text, "NULL, /* every service */\n");
@@ -26,9 +29,10 @@ static void emit_call(struct text *text, const struct call *call, const struct d
 	text_add(text, "\t.callers = callers_%s,\n", name);
 	if (call->http)
 		text_add(text, "\t.http = &http_%s,\n", name);
-	text_add(text, "\t.deadline_ms = %u,\n\t.idempotent = %s,\n\t.reads = %s,\n};\n\n",
+	text_add(text, "\t.deadline_ms = %u,\n\t.idempotent = %s,\n\t.reads = %s,\n",
 		 call->deadline_ms, call->idempotent ? "true" : "false",
 		 call->reads ? "true" : "false");
+	text_add(text, "\t.pure = %s,\n};\n\n", call->pure ? "true" : "false");
 }
 
 static void emit_event(struct text *text, const struct event *event)

@@ -14,6 +14,16 @@ static bool may_call(const struct call *call, const struct identity *identity)
 	return false;
 }
 
+/* A service that asks itself over the bus says so by its name. */
+static bool names_itself(const struct call *call, const struct identity *identity)
+{
+	for (size_t i = 0; i < call->caller_count; i++) {
+		if (strcmp(call->callers[i], identity->name) == 0)
+			return true;
+	}
+	return false;
+}
+
 static void add_calls(const struct contract *contract, const struct identity *identity,
 		      cJSON *publish)
 {
@@ -21,9 +31,11 @@ static void add_calls(const struct contract *contract, const struct identity *id
 		const struct document *document = &contract->documents[i];
 		const char *service = document->common ? "*" : document->name;
 
-		if (strcmp(service, identity->name) == 0)
-			continue;
+		bool own = strcmp(service, identity->name) == 0;
+
 		for (size_t j = 0; j < document->call_count; j++) {
+			if (own && !names_itself(&document->calls[j], identity))
+				continue;
 			if (may_call(&document->calls[j], identity))
 				json_item(publish,
 					  region_printf(SUBJECT_CALL "%s.%s.%s", service,

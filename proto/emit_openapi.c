@@ -32,13 +32,14 @@ static void add_parameters(const struct contract *contract, const struct call *c
 			      member->required,
 			      expand_member(contract, call->request, member, schemas));
 	}
-	if (call->idempotent) {
+	bool post = strcmp(call->http->method, "POST") == 0 && !call->reads;
+	if (call->idempotent || post) {
 		cJSON *key = cJSON_CreateObject();
 
 		json_string(key, "type", "string");
 		cJSON_AddNumberToObject(key, "minLength", 1);
 		cJSON_AddNumberToObject(key, "maxLength", IDEMPOTENCY_KEY_CHARS_MAX);
-		add_parameter(parameters, "Idempotency-Key", "header", false, key);
+		add_parameter(parameters, "Idempotency-Key", "header", post, key);
 	}
 }
 

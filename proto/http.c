@@ -41,7 +41,8 @@ static void check_path(const struct call *call, const cJSON *node, const char *p
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyz0123456789_-./{}:";
 
-	if (strncmp(path, "/v1/", 4) != 0 || strspn(path, plain) != strlen(path))
+	bool authzen = strncmp(path, "/access/v1/", 11) == 0; /* a standard's own prefix */
+	if ((strncmp(path, "/v1/", 4) != 0 && !authzen) || strspn(path, plain) != strlen(path))
 		refuse(call->document, node,
 		       "a path is under '/v1/', of small letters and digits, not '%s'", path);
 	for (const char *open = strchr(path, '{'); open; open = strchr(open + 1, '{')) {
@@ -103,9 +104,48 @@ static bool gateway_may_call(const struct call *call)
 	return false;
 }
 
+/* Who may ask: humans and services unless the route says otherwise. */
+static unsigned gather_principals(const struct call *call, const cJSON *node)
+{
+	static const char *const names[] = { "human", "agent", "operator", "service", NULL };
+	const cJSON *list = node_member(node, "principals");
+	const cJSON *item;
+	unsigned bits = 0;
+
+	if (!list)
+		return 1u << 0 | 1u << 3;
+	cJSON_ArrayForEach(item, list)
+	{
+		const char *name = cJSON_IsString(item) ? item->valuestring : "";
+		size_t i = 0;
+
+		while (names[i] && strcmp(names[i], name) != 0)
+			i++;
+		if (!names[i])
+			refuse(call->document, item,
+			       "a principal is human, agent, operator or service, not '%s'", name);
+		bits |= 1u << i;
+	}
+	if (bits == 0)
+		refuse(call->document, list, "'principals' is a list of kinds");
+	return bits;
+}
+
+/* An agent or an operator asks about itself only, so the route has to say where it is named. */
+static void check_own(const struct call *call, const cJSON *node, const struct http *http)
+{
+	const struct member *member =
+		http->own ? schema_member(call->request, http->own) : NULL;
+
+	if (http->own && (!member || !shape_is_scalar(member->shape)))
+		refuse(call->document, node, "'own' is a scalar of the request, not '%s'",
+		       http->own);
+}
+
 void gather_http(struct contract *contract, struct call *call)
 {
-	static const char *const keys[] = { "method", "path", "scope", NULL };
+	static const char *const keys[] = { "method",     "path", "scope",
+					    "principals", "own",  NULL };
 	const cJSON *node = node_member(call->node, "x-http");
 	struct http http;
 
@@ -117,6 +157,11 @@ void gather_http(struct contract *contract, struct call *call)
 	http.scope = node_string(call->document, node, "'x-http'", "scope");
 	if (!http.method || !http.path || !http.scope)
 		return;
+	http.principals = gather_principals(call, node);
+	http.own = node_member(node, "own") ?
+			   node_string(call->document, node, "'x-http'", "own") :
+			   NULL;
+	check_own(call, node, &http);
 	if (!is_method(http.method))
 		refuse(call->document, node,
 		       "the method is GET, POST, PUT, PATCH or DELETE, not '%s'", http.method);

@@ -210,8 +210,8 @@ BEGIN
 			AND coalesce(h.to_ms > p.time_min_ms, true)
 		WHERE p.part = p_part AND h.released_ms IS NULL
 		AND EXISTS (SELECT FROM record r WHERE r.part = p_part
-			AND coalesce(r.terms @> ARRAY[h.domain_term], true)
-			AND coalesce(r.terms @> ARRAY[h.agent_term], true)
+			AND (h.domain_term IS NULL OR r.terms @> ARRAY[h.domain_term])
+			AND (h.agent_term IS NULL OR r.terms @> ARRAY[h.agent_term])
 			AND coalesce(r.time_ms >= h.from_ms, true)
 			AND coalesce(r.time_ms < h.to_ms, true)));
 END $$;

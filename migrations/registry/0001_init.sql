@@ -88,7 +88,7 @@ CREATE TABLE agent (
 	reason text,
 	approved_by text,
 	CHECK (tier > 0 OR max_spend_micros = 0)
-) WITH (fillfactor = 50);
+);
 -- What the inventory sorts by, then what it filters by.
 CREATE INDEX agent_by_name ON agent (name, number);
 CREATE INDEX agent_by_score ON agent (behaviour_score, number);
@@ -96,6 +96,7 @@ CREATE INDEX agent_by_created ON agent (created_ms, number);
 CREATE INDEX agent_by_role ON agent (role, number);
 CREATE INDEX agent_by_unit ON agent (unit, number);
 CREATE INDEX agent_by_owner ON agent (owner, number);
+CREATE INDEX agent_by_state ON agent (state, number);
 CREATE INDEX agent_by_constitution ON agent (constitution_hash, number);
 CREATE INDEX agent_by_capability_scope ON agent USING gin (capability_scopes);
 CREATE INDEX agent_by_capability ON agent USING gin (capabilities);

@@ -33,8 +33,7 @@ enum st person_act(struct svc_request *req, const struct common_signed_act *in,
 	return accept(req, &source, in, rule, note, ret, ret_payload);
 }
 
-static enum st root_key_find(void *context, struct str key_id, struct act_key *ret,
-			     bool *ret_found)
+static enum st root_key_find(void *context, struct str key_id, struct act_key *ret, bool *ret_found)
 {
 	const struct registry_service *registry = context;
 
@@ -47,8 +46,7 @@ static enum st root_key_find(void *context, struct str key_id, struct act_key *r
 }
 
 enum st root_act(struct svc_request *req, const struct common_signed_act *in,
-		 const struct act_rule *rule, struct note *note, struct act *ret,
-		 void *ret_payload)
+		 const struct act_rule *rule, struct note *note, struct act *ret, void *ret_payload)
 {
 	struct act_source source = source_of(req, root_key_find, req->state);
 

@@ -56,8 +56,7 @@ struct str cursor_write(const struct cursor *cursor, const struct agent_filter *
 	ASSERT(cursor->number > 0 && key.size <= CURSOR_KEY_BYTES_MAX);
 	filter_digest(filter, digest);
 	struct str text = arena_printf(arena, "%s %d %d %lld %.*s", digest, (int)cursor->sort,
-				       (int)cursor->order, (long long)cursor->number,
-				       STR_ARG(key));
+				       (int)cursor->order, (long long)cursor->number, STR_ARG(key));
 	char *hex = text.data ? arena_alloc(arena, HEX_SIZE(text.size)) : NULL;
 	if (!hex)
 		return (struct str){ 0 };
@@ -89,8 +88,7 @@ static bool key_read(struct str key, struct arena *arena, struct cursor *ret)
 }
 
 static bool cursor_parse(struct str text, const struct cursor *expected,
-			 const struct agent_filter *filter, struct arena *arena,
-			 struct cursor *ret)
+			 const struct agent_filter *filter, struct arena *arena, struct cursor *ret)
 {
 	char digest[HEX_SIZE(CURSOR_DIGEST_BYTES)];
 	char bytes[CURSOR_BYTES_MAX];
@@ -113,9 +111,9 @@ static bool cursor_parse(struct str text, const struct cursor *expected,
 	return key_read(rest, arena, ret);
 }
 
-enum st cursor_read(struct str text, enum registry_agent_sort sort,
-		    enum registry_sort_order order, const struct agent_filter *filter,
-		    struct arena *arena, struct cursor *ret, struct problem *problem)
+enum st cursor_read(struct str text, enum registry_agent_sort sort, enum registry_sort_order order,
+		    const struct agent_filter *filter, struct arena *arena, struct cursor *ret,
+		    struct problem *problem)
 {
 	struct cursor cursor = { .sort = sort, .order = order, .name = STR("") };
 

@@ -25,8 +25,8 @@ static const char *const act_words[AGENT_ACT_COUNT] = {
 	[AGENT_UNTHROTTLE] = "unthrottled", [AGENT_TERMINATE] = "terminated",
 };
 
-static enum st transition_refuse(const struct agent_condition *from, enum agent_act act,
-				 enum st st, struct problem *problem)
+static enum st transition_refuse(const struct agent_condition *from, enum agent_act act, enum st st,
+				 struct problem *problem)
 {
 	return problem_set(problem, st, "/agent_id", "an agent that is \"%s\"%s cannot be %s",
 			   registry_agent_state_names[from->state - 1],

@@ -121,8 +121,7 @@ static void profile_from_role(struct registry_agent *agent, const struct registr
 }
 
 void profile_complete(const struct registry_profile_input *in, struct str name,
-		      const struct profile_rules *rules, int64_t now_ms,
-		      struct registry_agent *ret)
+		      const struct profile_rules *rules, int64_t now_ms, struct registry_agent *ret)
 {
 	struct registry_agent agent = { 0 };
 

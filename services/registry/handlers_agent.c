@@ -20,8 +20,7 @@ enum st rules_load(struct db_tx *tx, struct arena *arena, struct str role, struc
 
 static enum st agent_missing(struct svc_request *req, struct str agent_id)
 {
-	return svc_refuse(req, ST_NOT_FOUND, "/agent_id", "no agent \"%.*s\"",
-			  STR_ARG(agent_id));
+	return svc_refuse(req, ST_NOT_FOUND, "/agent_id", "no agent \"%.*s\"", STR_ARG(agent_id));
 }
 
 enum st agent_load(struct svc_request *req, struct str agent_id, int64_t *ret_number,
@@ -46,8 +45,7 @@ static enum st agent_insert(struct svc_request *req, struct registry_agent *agen
 	agent->identity.agent_id = agent_id_of(number, req->arena);
 	if (!agent->identity.agent_id.data)
 		return ST_TOO_LARGE;
-	TRY(store_agents_insert(req->tx, agent, &number, &agent->identity.name, 1,
-				note->user_id));
+	TRY(store_agents_insert(req->tx, agent, &number, &agent->identity.name, 1, note->user_id));
 	note->agent_id = agent->identity.agent_id;
 	created.agent = *agent;
 	return svc_emit(req, &EVT_REGISTRY_AGENT_CREATED, note->agent_id, &created);

@@ -135,8 +135,8 @@ static enum st chunk_emit(struct chunk *chunk)
 	for (size_t i = 0; i < chunk->count; i++) {
 		created.agent.identity.agent_id = chunk->ids[i];
 		created.agent.identity.name = chunk->names[i];
-		TRY(svc_emit_in(chunk->scope, &EVT_REGISTRY_AGENT_CREATED, &chunk->ids[i],
-				&created, 1));
+		TRY(svc_emit_in(chunk->scope, &EVT_REGISTRY_AGENT_CREATED, &chunk->ids[i], &created,
+				1));
 	}
 	return evidence_emit_agents(chunk->scope, &note, chunk->ids, chunk->count);
 }
@@ -196,8 +196,8 @@ static enum st operation_fail(struct chunk *chunk, const struct problem *problem
 	operation->has_finished_at_ms = true;
 	operation->finished_at_ms = chunk->scope->now_ms;
 	operation->error_code = str_of(st_info(problem->st)->code);
-	operation->error_detail = arena_printf(chunk->scope->arena, "%s %s", problem->pointer,
-					       problem->detail);
+	operation->error_detail =
+		arena_printf(chunk->scope->arena, "%s %s", problem->pointer, problem->detail);
 	return operation->error_detail.data ? ST_OK : ST_TOO_LARGE;
 }
 

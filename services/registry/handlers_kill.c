@@ -53,9 +53,8 @@ static enum st ordered_emit(const struct svc_scope *scope, const struct registry
 	return svc_emit_in(scope, &EVT_REGISTRY_KILL_ORDERED, &kill->kill_id, &event, 1);
 }
 
-static struct registry_agent_transition terminated_event(const struct kill *kill,
-							 const struct killed *killed,
-							 struct str agent_id)
+static struct registry_agent_transition
+terminated_event(const struct kill *kill, const struct killed *killed, struct str agent_id)
 {
 	return (struct registry_agent_transition){
 		.agent_id = agent_id,

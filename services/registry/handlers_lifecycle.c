@@ -112,8 +112,8 @@ static enum st profile_still_valid(struct svc_request *req, const struct registr
 static enum st agent_activate(struct svc_request *req, struct note *note)
 {
 	const struct registry_agent_activate_request *in = req->body;
-	struct registry_agent_activation *payload = ARENA_NEW(req->arena,
-							      struct registry_agent_activation);
+	struct registry_agent_activation *payload =
+		ARENA_NEW(req->arena, struct registry_agent_activation);
 	struct act *act = ARENA_NEW(req->arena, struct act);
 	struct registry_agent agent;
 	struct agent_condition from, to;
@@ -194,8 +194,8 @@ static enum st resume_act(struct svc_request *req, const struct agent_condition 
 			  struct note *note, struct act **ret)
 {
 	const struct registry_agent_resume_request *in = req->body;
-	struct registry_agent_resumption *payload = ARENA_NEW(req->arena,
-							      struct registry_agent_resumption);
+	struct registry_agent_resumption *payload =
+		ARENA_NEW(req->arena, struct registry_agent_resumption);
 	struct act *act = ARENA_NEW(req->arena, struct act);
 
 	if (!payload || !act)

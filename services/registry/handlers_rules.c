@@ -127,8 +127,8 @@ static enum st must_restart(struct svc_request *req, struct str hash,
 	};
 
 	TRY(store_agent_count(req->tx, req->arena, &filter, hash, &answer->must_restart_count));
-	return store_must_restart(req->tx, req->arena, hash, PAGE_MAX,
-				  &answer->must_restart.items, &answer->must_restart.count);
+	return store_must_restart(req->tx, req->arena, hash, PAGE_MAX, &answer->must_restart.items,
+				  &answer->must_restart.count);
 }
 
 static enum st activated_emit(struct svc_request *req, const struct in_force *old,

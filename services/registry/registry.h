@@ -11,22 +11,22 @@
 
 #define REGISTRY_SCHEMA_VERSION 1
 #define BATCH_AGENTS_MAX 25000
-#define BATCH_CHUNK 1000              /* agents in one transaction of a batch creation */
-#define BATCH_PERIOD_MS 100           /* how often a waiting batch is looked for */
+#define BATCH_CHUNK 1000    /* agents in one transaction of a batch creation */
+#define BATCH_PERIOD_MS 100 /* how often a waiting batch is looked for */
 #define UNIT_DEPTH_MAX 8
 #define UNIT_PATH_BYTES_MAX 256
 #define PAGE_DEFAULT 100
 #define PAGE_MAX 1000
-#define PAGE_BYTES_MAX 700000         /* of summaries; a page ends early rather than not fit */
-#define EXPORT_BYTES_MAX 400000       /* of text, which grows when it is quoted into the reply */
-#define CURSOR_KEY_BYTES_MAX 768      /* a name of 128 code points, or a number */
-#define CURSOR_BYTES_MAX 1000         /* before it is written as hex */
+#define PAGE_BYTES_MAX 700000    /* of summaries; a page ends early rather than not fit */
+#define EXPORT_BYTES_MAX 400000  /* of text, which grows when it is quoted into the reply */
+#define CURSOR_KEY_BYTES_MAX 768 /* a name of 128 code points, or a number */
+#define CURSOR_BYTES_MAX 1000    /* before it is written as hex */
 #define VERSION_PART_MAX 999999999
-#define VERSION_TEXT_SIZE 30          /* three parts, two points, a NUL */
+#define VERSION_TEXT_SIZE 30 /* three parts, two points, a NUL */
 #define AGENT_NAME_CODE_POINTS_MAX 128
-#define BATCH_NAME_DIGITS 6           /* "_" and five digits */
+#define BATCH_NAME_DIGITS 6                       /* "_" and five digits */
 #define KILL_ARENA_BYTES_MAX (512u * 1024 * 1024) /* the events of a whole fleet's end */
-#define KILL_CHUNK 500                /* agents whose events are built at a time */
+#define KILL_CHUNK 500                            /* agents whose events are built at a time */
 
 #define HASH_ZERO_TEXT "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 #define AGENT_CURRENCY_DEFAULT "GBP"
@@ -49,7 +49,7 @@ bool str_list_equal(struct str_list a, struct str_list b); /* in the same order 
 struct profile_rules {
 	const struct registry_role *role; /* NULL: there is no such role */
 	bool unit_known;
-	struct str constitution_hash; /* in force; .data NULL: none */
+	struct str constitution_hash;  /* in force; .data NULL: none */
 	struct str_list invariant_ids; /* of that constitution */
 };
 

@@ -92,8 +92,7 @@ MUST_CHECK enum st store_agent_lock(struct db_tx *tx, struct arena *arena, int64
 /* As it stood then: profile, state and all; what other services keep count of as it stood when
  * that version was made. */
 MUST_CHECK enum st store_agent_as_of(struct db_tx *tx, struct arena *arena, int64_t number,
-				     int64_t as_of_ms, struct registry_agent *ret,
-				     bool *ret_found);
+				     int64_t as_of_ms, struct registry_agent *ret, bool *ret_found);
 /* Writes the profile and keeps it as a version. */
 MUST_CHECK enum st store_agent_update(struct db_tx *tx, int64_t number,
 				      const struct registry_agent *agent, int64_t now_ms,
@@ -152,8 +151,8 @@ MUST_CHECK enum st store_kill(struct db_tx *tx, struct arena *arena, const struc
 			      struct killed **ret, size_t *ret_count);
 /* Ends batch creations in the scope. */
 MUST_CHECK enum st store_kill_operations(struct db_tx *tx, struct arena *arena,
-					 const struct kill *kill,
-					 struct registry_operation **ret, size_t *ret_count);
+					 const struct kill *kill, struct registry_operation **ret,
+					 size_t *ret_count);
 MUST_CHECK enum st store_kill_keep(struct db_tx *tx, const struct kill *kill, int64_t terminated,
 				   int64_t cancelled);
 

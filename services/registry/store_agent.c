@@ -86,22 +86,21 @@ enum st store_agents_insert(struct db_tx *tx, const struct registry_agent *agent
 
 	ASSERT(identity->status == REGISTRY_AGENT_STATE_PENDING);
 	ASSERT(str_is(identity->version, "1.0.0") && governance->kill_switch);
-	return db_write(tx, STATEMENT(AGENT_INSERT_MANY), (int64_t)count, ST_INTERNAL,
-			DB_I64S(numbers, count), DB_TEXTS(names, count), DB_TEXT(identity->role),
-			DB_I32(identity->tier), DB_I64(identity->created_ms),
-			DB_TEXT(identity->owner), DB_TEXT(identity->unit),
-			DB_TEXTS(capability->capability_scopes.items,
-				 capability->capability_scopes.count),
-			DB_TEXTS(capability->can_send_to.items, capability->can_send_to.count),
-			DB_TEXTS(capability->never_sends.items, capability->never_sends.count),
-			DB_I64(capability->max_spend_per_day.micros),
-			DB_TEXT(str_of(capability->max_spend_per_day.currency)),
-			DB_F64(capability->output_confidence_floor),
-			DB_TEXT(governance->constitution_hash),
-			DB_TEXTS(governance->invariants_enforced.items,
-				 governance->invariants_enforced.count),
-			DB_I32(revenue->earning_model), DB_I64(revenue->revenue_share_pct),
-			DB_TEXT(revenue->settlement_account), DB_TEXT(changed_by));
+	return db_write(
+		tx, STATEMENT(AGENT_INSERT_MANY), (int64_t)count, ST_INTERNAL,
+		DB_I64S(numbers, count), DB_TEXTS(names, count), DB_TEXT(identity->role),
+		DB_I32(identity->tier), DB_I64(identity->created_ms), DB_TEXT(identity->owner),
+		DB_TEXT(identity->unit),
+		DB_TEXTS(capability->capability_scopes.items, capability->capability_scopes.count),
+		DB_TEXTS(capability->can_send_to.items, capability->can_send_to.count),
+		DB_TEXTS(capability->never_sends.items, capability->never_sends.count),
+		DB_I64(capability->max_spend_per_day.micros),
+		DB_TEXT(str_of(capability->max_spend_per_day.currency)),
+		DB_F64(capability->output_confidence_floor), DB_TEXT(governance->constitution_hash),
+		DB_TEXTS(governance->invariants_enforced.items,
+			 governance->invariants_enforced.count),
+		DB_I32(revenue->earning_model), DB_I64(revenue->revenue_share_pct),
+		DB_TEXT(revenue->settlement_account), DB_TEXT(changed_by));
 }
 
 /* Reading */
@@ -114,8 +113,8 @@ static struct str text_or_null(const struct db_rows *rows, size_t row, size_t co
 static struct money money_at(const struct db_rows *rows, size_t row, size_t column)
 {
 	struct money money = { .micros = db_i64(rows, row, column) };
-	bool fits = str_copy(db_text(rows, row, A_CURRENCY), money.currency,
-			     sizeof(money.currency));
+	bool fits =
+		str_copy(db_text(rows, row, A_CURRENCY), money.currency, sizeof(money.currency));
 
 	ASSERT(fits);
 	return money;
@@ -146,8 +145,7 @@ static void governance_read(const struct db_rows *rows, size_t row,
 	ret->behaviour_score = db_f64(rows, row, A_SCORE);
 }
 
-static void revenue_read(const struct db_rows *rows, size_t row,
-			 struct registry_agent_revenue *ret)
+static void revenue_read(const struct db_rows *rows, size_t row, struct registry_agent_revenue *ret)
 {
 	ret->earning_model = (enum registry_earning_model)db_i64(rows, row, A_EARNING_MODEL);
 	ret->revenue_share_pct = db_i64(rows, row, A_SHARE);
@@ -216,13 +214,12 @@ enum st store_agent_lock(struct db_tx *tx, struct arena *arena, int64_t number,
 	return agent_first(&rows, arena, ret, ret_found);
 }
 
-enum st store_agent_as_of(struct db_tx *tx, struct arena *arena, int64_t number,
-			  int64_t as_of_ms, struct registry_agent *ret, bool *ret_found)
+enum st store_agent_as_of(struct db_tx *tx, struct arena *arena, int64_t number, int64_t as_of_ms,
+			  struct registry_agent *ret, bool *ret_found)
 {
 	struct db_rows rows;
 
-	TRY(db_query(tx, STATEMENT(AGENT_AS_OF), arena, &rows, DB_I64(number),
-		     DB_I64(as_of_ms)));
+	TRY(db_query(tx, STATEMENT(AGENT_AS_OF), arena, &rows, DB_I64(number), DB_I64(as_of_ms)));
 	return agent_first(&rows, arena, ret, ret_found);
 }
 
@@ -236,21 +233,20 @@ enum st store_agent_update(struct db_tx *tx, int64_t number, const struct regist
 	const struct registry_agent_governance *governance = &agent->governance;
 	const struct registry_agent_revenue *revenue = &agent->revenue;
 
-	TRY(db_write(tx, STATEMENT(AGENT_UPDATE), 1, ST_CONFLICT, DB_I64(number),
-		     DB_TEXT(identity->name), DB_TEXT(identity->role), DB_I32(identity->tier),
-		     DB_TEXT(identity->version), DB_TEXT(identity->owner), DB_TEXT(identity->unit),
-		     DB_TEXTS(capability->capability_scopes.items,
-			      capability->capability_scopes.count),
-		     DB_TEXTS(capability->can_send_to.items, capability->can_send_to.count),
-		     DB_TEXTS(capability->never_sends.items, capability->never_sends.count),
-		     DB_I64(capability->max_spend_per_day.micros),
-		     DB_TEXT(str_of(capability->max_spend_per_day.currency)),
-		     DB_F64(capability->output_confidence_floor),
-		     DB_TEXT(governance->constitution_hash),
-		     DB_TEXTS(governance->invariants_enforced.items,
-			      governance->invariants_enforced.count),
-		     DB_I32(revenue->earning_model), DB_I64(revenue->revenue_share_pct),
-		     DB_TEXT(revenue->settlement_account)));
+	TRY(db_write(
+		tx, STATEMENT(AGENT_UPDATE), 1, ST_CONFLICT, DB_I64(number),
+		DB_TEXT(identity->name), DB_TEXT(identity->role), DB_I32(identity->tier),
+		DB_TEXT(identity->version), DB_TEXT(identity->owner), DB_TEXT(identity->unit),
+		DB_TEXTS(capability->capability_scopes.items, capability->capability_scopes.count),
+		DB_TEXTS(capability->can_send_to.items, capability->can_send_to.count),
+		DB_TEXTS(capability->never_sends.items, capability->never_sends.count),
+		DB_I64(capability->max_spend_per_day.micros),
+		DB_TEXT(str_of(capability->max_spend_per_day.currency)),
+		DB_F64(capability->output_confidence_floor), DB_TEXT(governance->constitution_hash),
+		DB_TEXTS(governance->invariants_enforced.items,
+			 governance->invariants_enforced.count),
+		DB_I32(revenue->earning_model), DB_I64(revenue->revenue_share_pct),
+		DB_TEXT(revenue->settlement_account)));
 	return db_write(tx, STATEMENT(AGENT_VERSION_ADD), 1, ST_INTERNAL, DB_I64(number),
 			DB_I64(now_ms), DB_TEXT(changed_by));
 }
@@ -261,8 +257,8 @@ enum st store_agent_versions(struct db_tx *tx, struct arena *arena, int64_t numb
 {
 	struct db_rows rows;
 
-	TRY(db_query(tx, STATEMENT(AGENT_VERSIONS), arena, &rows, DB_I64(number),
-		     DB_I64(before_ms), DB_I64(limit)));
+	TRY(db_query(tx, STATEMENT(AGENT_VERSIONS), arena, &rows, DB_I64(number), DB_I64(before_ms),
+		     DB_I64(limit)));
 	ret->versions.items = arena_array(arena, rows.count, sizeof(*ret->versions.items));
 	if (!ret->versions.items)
 		return ST_TOO_LARGE;
@@ -280,11 +276,10 @@ enum st store_transition(struct db_tx *tx, const struct transition *transition)
 {
 	const struct agent_condition *to = &transition->to;
 
-	TRY(db_write(tx, STATEMENT(AGENT_SET_CONDITION), 1, ST_CONFLICT,
-		     DB_I64(transition->number), DB_I32(transition->from), DB_I32(to->state),
-		     DB_BOOL(to->throttled), DB_BOOL(to->paused_automatically),
-		     DB_I64(transition->at_ms), DB_TEXT(transition->reason),
-		     DB_TEXT_OR_NULL(transition->approved_by)));
+	TRY(db_write(tx, STATEMENT(AGENT_SET_CONDITION), 1, ST_CONFLICT, DB_I64(transition->number),
+		     DB_I32(transition->from), DB_I32(to->state), DB_BOOL(to->throttled),
+		     DB_BOOL(to->paused_automatically), DB_I64(transition->at_ms),
+		     DB_TEXT(transition->reason), DB_TEXT_OR_NULL(transition->approved_by)));
 	return db_write(tx, STATEMENT(AGENT_TRANSITION_ADD), 1, ST_INTERNAL,
 			DB_I64(transition->number), DB_I32(transition->from), DB_I32(to->state),
 			DB_BOOL(to->throttled), DB_BOOL(to->paused_automatically),

@@ -170,8 +170,7 @@ enum st store_must_restart(struct db_tx *tx, struct arena *arena, struct str in_
 {
 	struct db_rows rows;
 
-	TRY(db_query(tx, STATEMENT(MUST_RESTART), arena, &rows, DB_TEXT(in_force),
-		     DB_I64(limit)));
+	TRY(db_query(tx, STATEMENT(MUST_RESTART), arena, &rows, DB_TEXT(in_force), DB_I64(limit)));
 	struct str *ids = ARENA_ARRAY(arena, struct str, rows.count);
 	if (!ids)
 		return ST_TOO_LARGE;

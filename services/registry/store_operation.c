@@ -191,7 +191,7 @@ enum st store_kill_keep(struct db_tx *tx, const struct kill *kill, int64_t termi
 	const struct kill_scope *scope = &kill->scope;
 
 	return db_write(tx, STATEMENT(KILL_INSERT), 1, ST_INTERNAL, DB_TEXT(kill->kill_id),
-			DB_I32(scope->kind), DB_TEXT_OR_NULL(kill->scope_value), DB_TEXT(kill->reason),
-			DB_TEXT(kill->ordered_by), DB_I64(kill->ordered_ms), DB_I64(terminated),
-			DB_I64(cancelled));
+			DB_I32(scope->kind), DB_TEXT_OR_NULL(kill->scope_value),
+			DB_TEXT(kill->reason), DB_TEXT(kill->ordered_by), DB_I64(kill->ordered_ms),
+			DB_I64(terminated), DB_I64(cancelled));
 }

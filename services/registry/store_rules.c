@@ -66,16 +66,15 @@ static enum st role_write(struct db_tx *tx, const struct db_statement *statement
 	const struct registry_role_template *template = &role->template;
 	const struct registry_sandbox_shape *sandbox = &template->sandbox;
 
-	return db_write(tx, statement, 1, otherwise, DB_TEXT(role->name), DB_TEXT(role->title),
-			DB_I32(template->tier),
-			DB_TEXTS(template->capability_scopes.items,
-				 template->capability_scopes.count),
-			DB_TEXTS(template->can_send_to.items, template->can_send_to.count),
-			DB_F64(template->output_confidence_floor),
-			DB_I32(template->earning_model), DB_I64(template->revenue_share_pct),
-			DB_TEXT(sandbox->image), DB_I64(sandbox->cpu_millis),
-			DB_I64(sandbox->memory_mib), DB_I64(sandbox->disk_mib),
-			DB_I64(role->revision), DB_I64(role->updated_at_ms));
+	return db_write(
+		tx, statement, 1, otherwise, DB_TEXT(role->name), DB_TEXT(role->title),
+		DB_I32(template->tier),
+		DB_TEXTS(template->capability_scopes.items, template->capability_scopes.count),
+		DB_TEXTS(template->can_send_to.items, template->can_send_to.count),
+		DB_F64(template->output_confidence_floor), DB_I32(template->earning_model),
+		DB_I64(template->revenue_share_pct), DB_TEXT(sandbox->image),
+		DB_I64(sandbox->cpu_millis), DB_I64(sandbox->memory_mib), DB_I64(sandbox->disk_mib),
+		DB_I64(role->revision), DB_I64(role->updated_at_ms));
 }
 
 enum st store_role_insert(struct db_tx *tx, const struct registry_role *role)
@@ -102,9 +101,9 @@ enum st store_constitution_insert(struct db_tx *tx, const struct registry_consti
 		ids[i] = in->invariants.items[i].invariant_id;
 		texts[i] = in->invariants.items[i].text;
 	}
-	return db_write(tx, STATEMENT(CONSTITUTION_INSERT), 1, ST_ALREADY_EXISTS,
-			DB_TEXT(in->hash), DB_TEXT(in->title), DB_BYTES(in->text),
-			DB_TEXTS(ids, count), DB_TEXTS(texts, count), DB_I64(in->added_at_ms));
+	return db_write(tx, STATEMENT(CONSTITUTION_INSERT), 1, ST_ALREADY_EXISTS, DB_TEXT(in->hash),
+			DB_TEXT(in->title), DB_BYTES(in->text), DB_TEXTS(ids, count),
+			DB_TEXTS(texts, count), DB_I64(in->added_at_ms));
 }
 
 static enum st invariants_read(const struct db_rows *rows, size_t row, struct arena *arena,
@@ -197,8 +196,7 @@ enum st store_constitution_activate(struct db_tx *tx, struct str hash, struct st
 				    struct str by, int64_t now_ms, struct str reason)
 {
 	if (previous.data)
-		TRY(db_write(tx, STATEMENT(CONSTITUTION_LEAVE), 1, ST_CONFLICT,
-			     DB_TEXT(previous)));
+		TRY(db_write(tx, STATEMENT(CONSTITUTION_LEAVE), 1, ST_CONFLICT, DB_TEXT(previous)));
 	TRY(db_write(tx, STATEMENT(CONSTITUTION_ENTER), 1, ST_CONFLICT, DB_TEXT(hash),
 		     DB_I64(now_ms), DB_TEXT(by)));
 	return db_write(tx, STATEMENT(CONSTITUTION_ACTIVATION_ADD), 1, ST_INTERNAL, DB_TEXT(hash),

@@ -23,9 +23,8 @@ struct board *board_map(const struct site *site, bool create)
 
 	if (fd < 0)
 		return NULL;
-	if (fstat(fd, &status) == 0 &&
-	    ((create && ftruncate(fd, sizeof(*board)) == 0) ||
-	     status.st_size == (off_t)sizeof(*board)))
+	if (fstat(fd, &status) == 0 && ((create && ftruncate(fd, sizeof(*board)) == 0) ||
+					status.st_size == (off_t)sizeof(*board)))
 		board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (board == MAP_FAILED)

@@ -235,7 +235,8 @@ enum st terminal_public_key_file(struct terminal *t, const char *path, struct st
 	struct str text;
 
 	TRY(terminal_read_file(t, path, &text, problem));
-	while (text.size > 0 && (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == ' '))
+	while (text.size > 0 &&
+	       (text.data[text.size - 1] == '\n' || text.data[text.size - 1] == ' '))
 		text.size--;
 	if (base64_decode_exact(text, bytes, sizeof(bytes)) != ST_OK ||
 	    !public_key_is_valid(bytes)) {

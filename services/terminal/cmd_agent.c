@@ -84,8 +84,7 @@ static void other_rows(struct terminal *t, const struct registry_agent *agent, s
 	field(table, "kill switch", g->kill_switch ? STR("true") : STR("false"));
 	field(table, "evidence chain", g->audit_chain);
 	field(table, "behaviour score", number_text(t, g->behaviour_score));
-	field(table, "earning model",
-	      str_of(registry_earning_model_names[r->earning_model - 1]));
+	field(table, "earning model", str_of(registry_earning_model_names[r->earning_model - 1]));
 	field(table, "house share", arena_printf(&t->arena, "%d%%", (int)r->revenue_share_pct));
 	field(table, "settled to", r->settlement_account);
 	field(table, "revenue", money_text(t, r->lifetime_revenue));

@@ -20,10 +20,10 @@ static void record_rows(struct terminal *t, struct table *table,
 		table_cell(table, r->agent_id);
 		table_cell(table, r->operation.type);
 		table_cell(table, r->operation.tool);
-		table_cell_c(table, common_evidence_policy_decision_names
-					    [r->policy_evaluation.decision - 1]);
-		table_cell_c(table,
-			     common_evidence_outcome_status_names[r->outcome.status - 1]);
+		table_cell_c(
+			table,
+			common_evidence_policy_decision_names[r->policy_evaluation.decision - 1]);
+		table_cell_c(table, common_evidence_outcome_status_names[r->outcome.status - 1]);
 		table_cell(table, r->context.user_id);
 		table_cell(table, r->domain);
 		table_cell(table, r->source);
@@ -268,7 +268,8 @@ static enum st signed_root(struct terminal *t, int64_t size, struct hash *ret,
 	TRY(note_verify(note, keys.keys, keys.count, verdicts, problem));
 	TRY(checkpoint_parse(note->text, &checkpoint, problem));
 	if (checkpoint.size != size || !str_is(checkpoint.origin, SITE_AUDIT_ORIGIN))
-		return problem_set(problem, ST_PROOF_INVALID, "", "the checkpoint is of another log");
+		return problem_set(problem, ST_PROOF_INVALID, "",
+				   "the checkpoint is of another log");
 	*ret = checkpoint.root;
 	return ST_OK;
 }
@@ -296,8 +297,9 @@ static enum st inclusion_prove(struct terminal *t, struct problem *problem)
 				   "the proof does not lead to the signed root");
 	if (t->json)
 		return terminal_json(t, &audit_proof_inclusion_reply_type, &reply);
-	terminal_say(t, "record %lld is in the signed tree of %lld: %zu hashes lead from its leaf "
-			"to the root\n",
+	terminal_say(t,
+		     "record %lld is in the signed tree of %lld: %zu hashes lead from its leaf "
+		     "to the root\n",
 		     (long long)reply.log_id, (long long)reply.size, reply.hashes.count);
 	return ST_OK;
 }
@@ -323,7 +325,8 @@ static enum st consistency_prove(struct terminal *t, struct problem *problem)
 				   "the larger tree does not begin with the smaller one");
 	if (t->json)
 		return terminal_json(t, &audit_proof_consistency_reply_type, &reply);
-	terminal_say(t, "the tree of %lld begins with the tree of %lld; nothing before was changed\n",
+	terminal_say(t,
+		     "the tree of %lld begins with the tree of %lld; nothing before was changed\n",
 		     (long long)request.second, (long long)request.first);
 	return ST_OK;
 }

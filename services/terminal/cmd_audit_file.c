@@ -55,8 +55,8 @@ enum st cmd_audit_import(struct terminal *t, struct problem *problem)
 	if (path) {
 		out = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
 		if (!out)
-			return problem_set(problem, ST_USAGE, "--output",
-					   "cannot write \"%s\": %s", path, strerror(errno));
+			return problem_set(problem, ST_USAGE, "--output", "cannot write \"%s\": %s",
+					   path, strerror(errno));
 		st = records_copy(file, out, problem);
 		if (out != stdout && fclose(out) != 0 && st == ST_OK)
 			st = ST_DISK_FULL;
@@ -117,8 +117,9 @@ static enum st witness_put(struct terminal *t, bool ended, struct problem *probl
 				     problem));
 	TRY(terminal_ask(t, &CALL_AUDIT_WITNESS_PUT, &request, &reply, &printed, problem));
 	if (!printed)
-		terminal_say(t, ended ? "no signature of %.*s is taken any more\n"
-				      : "signatures of %.*s are taken\n",
+		terminal_say(t,
+			     ended ? "no signature of %.*s is taken any more\n"
+				   : "signatures of %.*s are taken\n",
 			     STR_ARG(reply.name));
 	return ST_OK;
 }
@@ -160,10 +161,11 @@ static enum st consistent(struct terminal *t, const struct checkpoint *old,
 	    merkle_verify_consistency(old->size, &old->root, now->size, &now->root, proof,
 				      reply.hashes.count) == ST_OK)
 		return ST_OK;
-	return problem_set(problem, ST_PROOF_INVALID, "",
-			   "the log was rewritten: its tree of %lld does not begin with the tree of "
-			   "%lld that was seen before",
-			   (long long)now->size, (long long)old->size);
+	return problem_set(
+		problem, ST_PROOF_INVALID, "",
+		"the log was rewritten: its tree of %lld does not begin with the tree of "
+		"%lld that was seen before",
+		(long long)now->size, (long long)old->size);
 }
 
 /* The signature line the witness adds, without its newline. */

@@ -84,8 +84,8 @@ enum st cmd_person_add(struct terminal *t, struct problem *problem)
 	TRY(roles_read(t, &act));
 	if (file)
 		TRY(terminal_public_key_file(t, file, &act.public_key, problem));
-	TRY(terminal_sign(t, REGISTRY_PERSON_ADDITION_PURPOSE, &registry_person_addition_type,
-			  &act, &request.act, problem));
+	TRY(terminal_sign(t, REGISTRY_PERSON_ADDITION_PURPOSE, &registry_person_addition_type, &act,
+			  &request.act, problem));
 	TRY(terminal_ask(t, &CALL_REGISTRY_PERSON_ADD, &request, &reply, &printed, problem));
 	if (!printed)
 		terminal_say(t, "%.*s is %.*s\n", STR_ARG(reply.person.name),
@@ -104,8 +104,8 @@ enum st cmd_person_remove(struct terminal *t, struct problem *problem)
 	struct registry_person_reply reply;
 	bool printed;
 
-	TRY(terminal_confirm(t, "The person is removed and their keys end now.",
-			     act.person_id.data, problem));
+	TRY(terminal_confirm(t, "The person is removed and their keys end now.", act.person_id.data,
+			     problem));
 	act.issued_at_ms = terminal_now_ms(t);
 	TRY(terminal_sign(t, REGISTRY_PERSON_REMOVAL_PURPOSE, &registry_person_removal_type, &act,
 			  &request.act, problem));
@@ -136,7 +136,8 @@ enum st cmd_key_generate(struct terminal *t, struct problem *problem)
 		st = problem_set(problem, ST_UNAVAILABLE, "", "cannot write \"%s\"",
 				 public_path.data);
 	if (st == ST_OK && t->json)
-		printf("{\"key_id\":\"%s\",\"public_key\":\"%.*s\"}\n", key.key_id, (int)size, text);
+		printf("{\"key_id\":\"%s\",\"public_key\":\"%.*s\"}\n", key.key_id, (int)size,
+		       text);
 	if (st == ST_OK)
 		terminal_say(t, "%s: the secret is in %s, the public key in %s\n", key.key_id, path,
 			     public_path.data);
@@ -150,7 +151,8 @@ static enum st service_keys(struct terminal *t, struct key_list *ret, struct pro
 	struct str root_text;
 	uint8_t root[PUBLIC_KEY_BYTES];
 
-	TRY(terminal_public_key_file(t, site_path(&t->site, "keys/root.pub").text, &root_text, problem));
+	TRY(terminal_public_key_file(t, site_path(&t->site, "keys/root.pub").text, &root_text,
+				     problem));
 	TRY(base64_decode_exact(root_text, root, sizeof(root)));
 	TRY(terminal_read_file(t, site_path(&t->site, "keys/keyring.json").text, &list, problem));
 	TRY(key_list_parse(list, root, &t->arena, ret, problem));
@@ -180,12 +182,10 @@ static enum st services_list(struct terminal *t, struct problem *problem)
 		table_cell_c(&table, k->owner);
 		table_cell_c(&table, states[k->state]);
 		table_cell_c(&table, terminal_time(t, k->from_ms));
-		table_cell_c(&table,
-			     terminal_time(t, k->until_ms == INT64_MAX ? 0 : k->until_ms));
+		table_cell_c(&table, terminal_time(t, k->until_ms == INT64_MAX ? 0 : k->until_ms));
 	}
 	terminal_table(t, &table);
-	terminal_say(t, "key list version %lld, signed by the root key\n",
-		     (long long)list.version);
+	terminal_say(t, "key list version %lld, signed by the root key\n", (long long)list.version);
 	return ST_OK;
 }
 

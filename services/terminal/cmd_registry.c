@@ -11,8 +11,7 @@ static void role_row(struct terminal *t, struct table *table, const struct regis
 	table_cell_i64(table, role->template.tier);
 	table_cell(table, arena_printf(&t->arena, "%g", role->template.output_confidence_floor));
 	table_cell_c(table, registry_earning_model_names[role->template.earning_model - 1]);
-	table_cell(table,
-		   arena_printf(&t->arena, "%d%%", (int)role->template.revenue_share_pct));
+	table_cell(table, arena_printf(&t->arena, "%d%%", (int)role->template.revenue_share_pct));
 	table_cell_i64(table, role->revision);
 }
 
@@ -92,8 +91,7 @@ enum st cmd_constitution_list(struct terminal *t, struct problem *problem)
 	struct table table;
 	bool printed;
 
-	TRY(terminal_ask(t, &CALL_REGISTRY_CONSTITUTION_LIST, &request, &reply, &printed,
-			 problem));
+	TRY(terminal_ask(t, &CALL_REGISTRY_CONSTITUTION_LIST, &request, &reply, &printed, problem));
 	if (printed)
 		return ST_OK;
 	table_init(&table, &t->arena, "hash|title|>bytes|in force|added|activated by");
@@ -155,8 +153,9 @@ enum st cmd_constitution_add(struct terminal *t, struct problem *problem)
 			     problem));
 	if (t->json)
 		return terminal_json(t, &registry_constitution_reply_type, &reply);
-	terminal_say(t, "stored %.*s, %zu invariants\nput it in force with: piopl constitution "
-			"activate %.*s --reason ...\n",
+	terminal_say(t,
+		     "stored %.*s, %zu invariants\nput it in force with: piopl constitution "
+		     "activate %.*s --reason ...\n",
 		     STR_ARG(reply.constitution.hash), reply.constitution.invariants.count,
 		     STR_ARG(reply.constitution.hash));
 	return ST_OK;
@@ -183,8 +182,7 @@ enum st cmd_constitution_activate(struct terminal *t, struct problem *problem)
 {
 	struct registry_constitution_activate_reply reply;
 
-	TRY(terminal_confirm(t,
-			     "Every agent that is bound to another constitution must restart.",
+	TRY(terminal_confirm(t, "Every agent that is bound to another constitution must restart.",
 			     "activate", problem));
 	TRY(constitution_activate(t, terminal_text(t, "hash"), terminal_text(t, "reason"), &reply,
 				  problem));

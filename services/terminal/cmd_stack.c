@@ -18,6 +18,7 @@
 #define UP_MS_MAX (4 * 60 * 1000)
 #define UP_FAILURES_MAX 5 /* restarts of a part that was never ready */
 #define DOWN_MS_MAX 60000
+#define DOWN_ASK_MS_MAX 5000 /* a supervisor that does not listen for so long is killed */
 #define WAIT_MS 40
 
 static void step(struct terminal *t, const char *what, int64_t since_ms)
@@ -157,28 +158,50 @@ enum st cmd_up(struct terminal *t, struct problem *problem)
 
 /* --- down, reset --- */
 
+struct stopping {
+	bool said[PARTS_MAX];
+	pid_t asked;
+	int64_t asked_ms;
+};
+
+/* After a takeover there is another one to ask. One that does not listen is killed: its guardian
+ * takes its place, and listens. */
+static void stop_ask(const struct board *board, struct stopping *s)
+{
+	if (board->supervisor <= 1)
+		return;
+	if (board->supervisor != s->asked) {
+		s->asked = board->supervisor;
+		s->asked_ms = clock_boot_ms();
+		kill(s->asked, SIGTERM);
+	} else if (!board->stopping && clock_boot_ms() - s->asked_ms > DOWN_ASK_MS_MAX) {
+		kill(s->asked, SIGKILL);
+	}
+}
+
+static void stopped_say(struct terminal *t, const struct board *board, struct stopping *s)
+{
+	for (uint32_t i = 0; i < board->part_count; i++) {
+		if (board->parts[i].state != PART_STOPPED || s->said[i])
+			continue;
+		s->said[i] = true;
+		terminal_say(t, "  stopped %s\n", board->parts[i].name);
+	}
+}
+
 static enum st stop_supervisor(struct terminal *t, struct problem *problem)
 {
 	struct board *board = board_map(&t->site, false);
 	int64_t until_ms = clock_boot_ms() + DOWN_MS_MAX;
-	bool said[PARTS_MAX] = { 0 };
-	bool asked = false;
-	pid_t asked_pid = 0;
+	struct stopping stopping = { 0 };
 
-	while (supervisor_runs(&t->site) && clock_boot_ms() < until_ms) {
-		pid_t pid = board ? board->supervisor : 0;
-
-		/* After a takeover there is another one to ask. */
-		if (pid > 0 && (!asked || pid != asked_pid))
-			asked = kill(pid, SIGTERM) == 0;
-		asked_pid = pid;
-		for (uint32_t i = 0; board && i < board->part_count; i++)
-			if (board->parts[i].state == PART_STOPPED && !said[i]) {
-				said[i] = true;
-				terminal_say(t, "  stopped %s\n", board->parts[i].name);
-			}
+	while (board && supervisor_runs(&t->site) && clock_boot_ms() < until_ms) {
+		stop_ask(board, &stopping);
+		stopped_say(t, board, &stopping);
 		process_sleep_ms(WAIT_MS);
 	}
+	if (board)
+		stopped_say(t, board, &stopping);
 	board_unmap(board);
 	if (!supervisor_runs(&t->site))
 		return ST_OK;
@@ -219,11 +242,11 @@ enum st cmd_down(struct terminal *t, struct problem *problem)
 
 enum st cmd_reset(struct terminal *t, struct problem *problem)
 {
-	static const char *const owned[] = { "pg",   "pg.new", "nats",	"keys", "logs",
-					     "run",  "clock",  "demonstration" };
-	struct str question = arena_printf(&t->arena,
-					   "All agents, evidence and keys in %s are removed for good.",
-					   t->site.data);
+	static const char *const owned[] = { "pg",   "pg.new", "nats",  "keys",
+					     "logs", "run",    "clock", "demonstration" };
+	struct str question =
+		arena_printf(&t->arena, "All agents, evidence and keys in %s are removed for good.",
+			     t->site.data);
 	bool ran;
 
 	if (!site_is_installed(&t->site) && access(site_path(&t->site, "keys").text, F_OK) != 0) {
@@ -260,8 +283,7 @@ static struct json *part_json(struct terminal *t, const struct board_part *part,
 	json_set(&t->arena, out, "ready", json_new_bool(&t->arena, runs && part_is_up(part)));
 	if (alive)
 		json_set(&t->arena, out, "pid", json_new_i64(&t->arena, part->pid));
-	json_set(&t->arena, out, "for_ms",
-		 json_new_i64(&t->arena, now_ms - part->state_since_ms));
+	json_set(&t->arena, out, "for_ms", json_new_i64(&t->arena, now_ms - part->state_since_ms));
 	json_set(&t->arena, out, "restarts", json_new_i64(&t->arena, part->restarts));
 	if (part->note[0] != '\0')
 		json_set(&t->arena, out, "note", json_new_string(&t->arena, str_of(part->note)));
@@ -278,8 +300,7 @@ static void status_json(struct terminal *t, const struct board *board, bool runs
 	json_set(&t->arena, out, "data", json_new_string(&t->arena, str_of(t->site.data)));
 	json_set(&t->arena, out, "running", json_new_bool(&t->arena, runs));
 	if (board && runs) {
-		json_set(&t->arena, out, "supervisor",
-			 json_new_i64(&t->arena, board->supervisor));
+		json_set(&t->arena, out, "supervisor", json_new_i64(&t->arena, board->supervisor));
 		json_set(&t->arena, out, "guardian", json_new_i64(&t->arena, board->guardian));
 		json_set(&t->arena, out, "takeovers", json_new_i64(&t->arena, board->takeovers));
 		json_set(&t->arena, out, "development",

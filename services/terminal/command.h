@@ -8,8 +8,8 @@
 #include "arena.h"
 #include "st.h"
 
-#define ARGS_VALUES_MAX 128      /* options and arguments of one command line */
-#define COMMAND_DISTANCE_MAX 3   /* letters a suggestion may be away */
+#define ARGS_VALUES_MAX 128    /* options and arguments of one command line */
+#define COMMAND_DISTANCE_MAX 3 /* letters a suggestion may be away */
 
 enum command_id {
 	COMMAND_NONE,
@@ -97,10 +97,10 @@ struct option_spec {
 struct command {
 	enum command_id id;
 	const char *noun;
-	const char *verb;    /* NULL: the noun alone is the command */
-	const char *summary; /* a phrase, lower case, no full stop */
-	const char *about;   /* a paragraph, or NULL */
-	const char *example; /* command lines, one a line */
+	const char *verb;                    /* NULL: the noun alone is the command */
+	const char *summary;                 /* a phrase, lower case, no full stop */
+	const char *about;                   /* a paragraph, or NULL */
+	const char *example;                 /* command lines, one a line */
 	const struct option_spec *arguments; /* in order, name NULL ends; may be NULL */
 	const struct option_spec *options;   /* name NULL ends; may be NULL */
 	bool hidden;
@@ -145,8 +145,7 @@ size_t word_distance(const char *a, const char *b);
 /* The nearest command ("agent create") to the words given, NULL when none is near. */
 const struct command *command_nearest(const struct command *table, const char *noun,
 				      const char *verb);
-const struct command *command_find(const struct command *table, const char *noun,
-				   const char *verb);
+const struct command *command_find(const struct command *table, const char *noun, const char *verb);
 bool command_is_noun(const struct command *table, const char *noun);
 
 /* Short, for people: "1.2 s", "3 min", "5 h", "2 d". */

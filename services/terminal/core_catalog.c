@@ -1,32 +1,74 @@
 /* core_catalog.c: every command, its arguments and options. */
 #include "services/terminal/command.h"
 
-#define FLAG(n, h) { .name = (n), .help = (h), .kind = OPTION_FLAG }
-#define TEXT(n, v, h) { .name = (n), .value = (v), .help = (h), .kind = OPTION_TEXT }
+#define FLAG(n, h)                                                                                 \
+	{                                                                                          \
+		.name = (n), .help = (h), .kind = OPTION_FLAG                                      \
+	}
+#define TEXT(n, v, h)                                                                              \
+	{                                                                                          \
+		.name = (n), .value = (v), .help = (h), .kind = OPTION_TEXT                        \
+	}
 #define NEEDED(n, v, h)                                                                            \
-	{ .name = (n), .value = (v), .help = (h), .kind = OPTION_TEXT, .required = true }
+	{                                                                                          \
+		.name = (n), .value = (v), .help = (h), .kind = OPTION_TEXT, .required = true      \
+	}
 #define MANY(n, v, h)                                                                              \
-	{ .name = (n), .value = (v), .help = (h), .kind = OPTION_TEXT, .repeated = true }
-#define PATH(n, h) { .name = (n), .value = "FILE", .help = (h), .kind = OPTION_FILE }
+	{                                                                                          \
+		.name = (n), .value = (v), .help = (h), .kind = OPTION_TEXT, .repeated = true      \
+	}
+#define PATH(n, h)                                                                                 \
+	{                                                                                          \
+		.name = (n), .value = "FILE", .help = (h), .kind = OPTION_FILE                     \
+	}
 #define NEEDED_PATH(n, h)                                                                          \
-	{ .name = (n), .value = "FILE", .help = (h), .kind = OPTION_FILE, .required = true }
+	{                                                                                          \
+		.name = (n), .value = "FILE", .help = (h), .kind = OPTION_FILE, .required = true   \
+	}
 #define WHOLE(n, v, lo, hi, h)                                                                     \
-	{ .name = (n), .value = (v), .help = (h), .kind = OPTION_INTEGER, .min = (lo), .max = (hi) }
+	{                                                                                          \
+		.name = (n), .value = (v), .help = (h), .kind = OPTION_INTEGER, .min = (lo),       \
+		.max = (hi)                                                                        \
+	}
 #define NEEDED_WHOLE(n, v, lo, hi, h)                                                              \
-	{ .name = (n), .value = (v), .help = (h), .kind = OPTION_INTEGER, .min = (lo),             \
-	  .max = (hi), .required = true }
-#define FRACTION(n, v, h) { .name = (n), .value = (v), .help = (h), .kind = OPTION_NUMBER }
+	{                                                                                          \
+		.name = (n), .value = (v), .help = (h), .kind = OPTION_INTEGER, .min = (lo),       \
+		.max = (hi), .required = true                                                      \
+	}
+#define FRACTION(n, v, h)                                                                          \
+	{                                                                                          \
+		.name = (n), .value = (v), .help = (h), .kind = OPTION_NUMBER                      \
+	}
 #define CHOICE(n, v, c, h)                                                                         \
-	{ .name = (n), .value = (v), .help = (h), .choices = (c), .kind = OPTION_CHOICE }
+	{                                                                                          \
+		.name = (n), .value = (v), .help = (h), .choices = (c), .kind = OPTION_CHOICE      \
+	}
 #define NEEDED_CHOICE(n, v, c, h)                                                                  \
-	{ .name = (n), .value = (v), .help = (h), .choices = (c), .kind = OPTION_CHOICE,           \
-	  .required = true }
+	{                                                                                          \
+		.name = (n), .value = (v), .help = (h), .choices = (c), .kind = OPTION_CHOICE,     \
+		.required = true                                                                   \
+	}
 #define MANY_CHOICE(n, v, c, h)                                                                    \
-	{ .name = (n), .value = (v), .help = (h), .choices = (c), .kind = OPTION_CHOICE,           \
-	  .repeated = true }
-#define SPAN(n, h) { .name = (n), .value = "DURATION", .help = (h), .kind = OPTION_DURATION }
-#define MOMENT(n, h) { .name = (n), .value = "TIME", .help = (h), .kind = OPTION_TIME }
-#define LIST(...) (const struct option_spec[]){ __VA_ARGS__, { 0 } }
+	{                                                                                          \
+		.name = (n), .value = (v), .help = (h), .choices = (c), .kind = OPTION_CHOICE,     \
+		.repeated = true                                                                   \
+	}
+#define SPAN(n, h)                                                                                 \
+	{                                                                                          \
+		.name = (n), .value = "DURATION", .help = (h), .kind = OPTION_DURATION             \
+	}
+#define MOMENT(n, h)                                                                               \
+	{                                                                                          \
+		.name = (n), .value = "TIME", .help = (h), .kind = OPTION_TIME                     \
+	}
+#define LIST(...)                                                                                  \
+	(const struct option_spec[])                                                               \
+	{                                                                                          \
+		__VA_ARGS__,                                                                       \
+		{                                                                                  \
+			0                                                                          \
+		}                                                                                  \
+	}
 
 #define POSITION_MAX INT64_MAX
 #define PAGE_MAX 1000
@@ -102,7 +144,8 @@ const struct command commands[] = {
 		.noun = "up",
 		.summary = "start the whole system and run the demonstration once",
 		.about = "Creates the installation the first time (keys, database cluster, bus),\n"
-			 "starts everything under a supervisor and founds the fleet. Repeating it is\n"
+			 "starts everything under a supervisor and founds the fleet. Repeating it "
+			 "is\n"
 			 "harmless. The system keeps running when this command ends.",
 		.example = "piopl up\nPIOPL_PORT_NATS=5222 piopl up --dev",
 		.options = LIST(FLAG("dev", "development mode: the clock can be moved"),
@@ -137,8 +180,9 @@ const struct command commands[] = {
 		.id = COMMAND_MIGRATE,
 		.noun = "migrate",
 		.summary = "bring the database's schemas up to this version",
-		.about = "Applies the numbered migrations that are missing, in a transaction each,\n"
-			 "under a lock. piopl up does it by itself.",
+		.about =
+			"Applies the numbered migrations that are missing, in a transaction each,\n"
+			"under a lock. piopl up does it by itself.",
 		.example = "piopl migrate",
 	},
 	{
@@ -162,8 +206,11 @@ const struct command commands[] = {
 		.verb = "advance",
 		.summary = "move the whole stack's clock forward (development mode)",
 		.example = "piopl clock advance 36h",
-		.arguments = LIST({ .name = "by", .value = "DURATION", .kind = OPTION_DURATION,
-				    .help = "how far: 90s, 15m, 36h, 30d", .required = true }),
+		.arguments = LIST({ .name = "by",
+				    .value = "DURATION",
+				    .kind = OPTION_DURATION,
+				    .help = "how far: 90s, 15m, 36h, 30d",
+				    .required = true }),
 	},
 	{
 		.id = COMMAND_PARKED_LIST,
@@ -180,9 +227,14 @@ const struct command commands[] = {
 		.verb = "replay",
 		.summary = "try a message that was set aside again",
 		.example = "piopl parked replay audit 17",
-		.arguments = LIST({ .name = "service", .value = "NAME", .kind = OPTION_CHOICE,
-				    .choices = SERVICES, .help = "whose it is", .required = true },
-				  NEEDED_WHOLE("id", "N", 1, POSITION_MAX, "its number in the list")),
+		.arguments =
+			LIST({ .name = "service",
+			       .value = "NAME",
+			       .kind = OPTION_CHOICE,
+			       .choices = SERVICES,
+			       .help = "whose it is",
+			       .required = true },
+			     NEEDED_WHOLE("id", "N", 1, POSITION_MAX, "its number in the list")),
 	},
 
 	/* agents */
@@ -204,7 +256,8 @@ const struct command commands[] = {
 		.noun = "agent",
 		.verb = "batch",
 		.summary = "register many agents in one call",
-		.about = "The agents are named PREFIX_00001, PREFIX_00002 and so on. The work goes on\n"
+		.about = "The agents are named PREFIX_00001, PREFIX_00002 and so on. The work goes "
+			 "on\n"
 			 "when this command is interrupted; see piopl operation show.",
 		.example = "piopl agent batch 25000 --prefix Crafter --role "
 			   "digital_product_generator --unit studio.alpha --owner andy@css "
@@ -232,12 +285,11 @@ const struct command commands[] = {
 		.verb = "list",
 		.summary = "the inventory, filtered and sorted",
 		.example = "piopl agent list --unit studio --state active --sort score",
-		.options = LIST(AGENT_FILTER,
-				CHOICE("sort", "BY", "id|name|score|created", "sorted by"),
-				FLAG("descending", "largest first"),
-				WHOLE("limit", "N", 1, PAGE_MAX, "a page of so many (100)"),
-				TEXT("cursor", "TEXT", "the page after"),
-				FLAG("all", "every page")),
+		.options = LIST(
+			AGENT_FILTER, CHOICE("sort", "BY", "id|name|score|created", "sorted by"),
+			FLAG("descending", "largest first"),
+			WHOLE("limit", "N", 1, PAGE_MAX, "a page of so many (100)"),
+			TEXT("cursor", "TEXT", "the page after"), FLAG("all", "every page")),
 	},
 	{
 		.id = COMMAND_AGENT_COUNT,
@@ -256,13 +308,13 @@ const struct command commands[] = {
 			 "change made by someone else in between is never overwritten unseen.",
 		.example = "piopl agent update piopl_00001 --name ContentCrafter_Beta",
 		.arguments = LIST(NEEDED("agent", "ID", "its id")),
-		.options = LIST(TEXT("expect", "VERSION", "refuse unless this version is current"),
-				TEXT("name", "NAME", "its label"), TEXT("role", "ROLE", "its role"),
-				TEXT("unit", "PATH", "its place: area.team"),
-				TEXT("owner", "NAME", "who is responsible for it"),
-				WHOLE("tier", "N", 0, 2, "must be its role's"),
-				TEXT("constitution", "HASH", "bind it to the one in force"),
-				PROFILE),
+		.options =
+			LIST(TEXT("expect", "VERSION", "refuse unless this version is current"),
+			     TEXT("name", "NAME", "its label"), TEXT("role", "ROLE", "its role"),
+			     TEXT("unit", "PATH", "its place: area.team"),
+			     TEXT("owner", "NAME", "who is responsible for it"),
+			     WHOLE("tier", "N", 0, 2, "must be its role's"),
+			     TEXT("constitution", "HASH", "bind it to the one in force"), PROFILE),
 	},
 	{
 		.id = COMMAND_AGENT_VERSIONS,
@@ -299,8 +351,7 @@ const struct command commands[] = {
 		.summary = "paused to active again",
 		.example = "piopl agent resume piopl_00001 --reason \"listings checked\" --sign",
 		.arguments = LIST(NEEDED("agent", "ID", "its id")),
-		.options = LIST(REASON,
-				FLAG("sign", "sign it; needed after an automatic pause"),
+		.options = LIST(REASON, FLAG("sign", "sign it; needed after an automatic pause"),
 				PATH("key", "the steward's key file")),
 	},
 	{
@@ -309,9 +360,12 @@ const struct command commands[] = {
 		.verb = "throttle",
 		.summary = "set or clear the throttle of an active agent",
 		.example = "piopl agent throttle piopl_00001 on --reason \"score fell\"",
-		.arguments = LIST(NEEDED("agent", "ID", "its id"),
-				  { .name = "switch", .value = "on|off", .kind = OPTION_CHOICE,
-				    .choices = "on|off", .help = "on or off", .required = true }),
+		.arguments = LIST(NEEDED("agent", "ID", "its id"), { .name = "switch",
+								     .value = "on|off",
+								     .kind = OPTION_CHOICE,
+								     .choices = "on|off",
+								     .help = "on or off",
+								     .required = true }),
 		.options = LIST(REASON),
 	},
 	{
@@ -346,7 +400,8 @@ const struct command commands[] = {
 		.noun = "role",
 		.verb = "put",
 		.summary = "add a role or change one, from a JSON file",
-		.about = "The file holds what piopl role get --json prints under \"role\"; a revision in\n"
+		.about = "The file holds what piopl role get --json prints under \"role\"; a "
+			 "revision in\n"
 			 "it is the one that is expected to be current.",
 		.example = "piopl role get digital_product_generator --json > role.json\n"
 			   "piopl role put role.json",
@@ -422,8 +477,12 @@ const struct command commands[] = {
 		.summary = "add a person, signed by the steward",
 		.example = "piopl person add \"Tom Maher\" --role approver --public-key tom.pub",
 		.arguments = LIST(NEEDED("name", "NAME", "their name")),
-		.options = LIST({ .name = "role", .value = "ROLE", .help = "what they may do",
-				  .choices = ROLES, .kind = OPTION_CHOICE, .required = true,
+		.options = LIST({ .name = "role",
+				  .value = "ROLE",
+				  .help = "what they may do",
+				  .choices = ROLES,
+				  .kind = OPTION_CHOICE,
+				  .required = true,
 				  .repeated = true },
 				TEXT("email", "ADDRESS", "their address"),
 				PATH("public-key", "file with their public key"),
@@ -482,8 +541,12 @@ const struct command commands[] = {
 		.verb = "rotate",
 		.summary = "give a service a new signing key; what it signed stays verifiable",
 		.example = "piopl key rotate registry",
-		.arguments = LIST({ .name = "service", .value = "NAME", .kind = OPTION_CHOICE,
-				    .choices = SERVICES, .help = "whose key", .required = true }),
+		.arguments = LIST({ .name = "service",
+				    .value = "NAME",
+				    .kind = OPTION_CHOICE,
+				    .choices = SERVICES,
+				    .help = "whose key",
+				    .required = true }),
 	},
 
 	/* the kill switch */
@@ -491,7 +554,8 @@ const struct command commands[] = {
 		.id = COMMAND_KILL,
 		.noun = "kill",
 		.summary = "terminate agents for good, signed by the steward",
-		.about = "Give exactly one of --agent, --role, --tier, --unit and --fleet. Terminated is\n"
+		.about = "Give exactly one of --agent, --role, --tier, --unit and --fleet. "
+			 "Terminated is\n"
 			 "final. It asks for the scope to be typed again.",
 		.example = "piopl kill --agent piopl_00001 --reason \"sent customer data\"",
 		.options = LIST(TEXT("agent", "ID", "this agent"),
@@ -519,20 +583,19 @@ const struct command commands[] = {
 		.summary = "search the evidence",
 		.example = "piopl audit query --agent piopl_00001 --since 24h\n"
 			   "piopl audit query --decision deny --limit 20",
-		.options = LIST(TEXT("agent", "ID", "about this agent"),
-				TEXT("user", "ID", "for this user"),
-				TEXT("trace", "ID", "of this trace"),
-				MOMENT("since", "from this time on"),
-				MOMENT("until", "before this time"),
-				TEXT("type", "TYPE", "operations of this type"),
-				TEXT("tool", "TOOL", "operations with this tool"),
-				CHOICE("decision", "WHAT", DECISIONS, "decided so"),
-				CHOICE("outcome", "HOW", OUTCOMES, "ended so"),
-				TEXT("domain", "DOMAIN", "of this domain"),
-				TEXT("provenance", "TEXT", "of this provenance"),
-				FLAG("oldest", "oldest first"),
-				WHOLE("limit", "N", 1, PAGE_MAX, "at most so many (50)"),
-				TEXT("cursor", "TEXT", "the page after")),
+		.options = LIST(
+			TEXT("agent", "ID", "about this agent"),
+			TEXT("user", "ID", "for this user"), TEXT("trace", "ID", "of this trace"),
+			MOMENT("since", "from this time on"), MOMENT("until", "before this time"),
+			TEXT("type", "TYPE", "operations of this type"),
+			TEXT("tool", "TOOL", "operations with this tool"),
+			CHOICE("decision", "WHAT", DECISIONS, "decided so"),
+			CHOICE("outcome", "HOW", OUTCOMES, "ended so"),
+			TEXT("domain", "DOMAIN", "of this domain"),
+			TEXT("provenance", "TEXT", "of this provenance"),
+			FLAG("oldest", "oldest first"),
+			WHOLE("limit", "N", 1, PAGE_MAX, "at most so many (50)"),
+			TEXT("cursor", "TEXT", "the page after")),
 	},
 	{
 		.id = COMMAND_AUDIT_SHOW,
@@ -547,8 +610,10 @@ const struct command commands[] = {
 		.noun = "audit",
 		.verb = "verify",
 		.summary = "check the log, a range, a chain or an exported file",
-		.about = "With --file it needs nothing but the file and the public key: no service, no\n"
-			 "network. Any record that was altered, removed, inserted or reordered is named\n"
+		.about = "With --file it needs nothing but the file and the public key: no "
+			 "service, no\n"
+			 "network. Any record that was altered, removed, inserted or reordered is "
+			 "named\n"
 			 "by its position.",
 		.example = "piopl audit verify\npiopl audit verify --agent piopl_00001\n"
 			   "piopl audit verify --file evidence.jsonl --public-key audit.pub",
@@ -576,11 +641,16 @@ const struct command commands[] = {
 		.verb = "proof",
 		.summary = "prove that a record is in the log, or that the log only grew",
 		.example = "piopl audit proof 42\npiopl audit proof --from 100 --to 200",
-		.arguments = LIST({ .name = "record", .value = "N", .kind = OPTION_INTEGER, .min = 0,
-				    .max = POSITION_MAX, .help = "a record's position" }),
-		.options = LIST(WHOLE("size", "N", 1, POSITION_MAX, "in the tree of this size"),
-				WHOLE("from", "N", 1, POSITION_MAX, "consistency: the smaller size"),
-				WHOLE("to", "N", 1, POSITION_MAX, "consistency: the larger size")),
+		.arguments = LIST({ .name = "record",
+				    .value = "N",
+				    .kind = OPTION_INTEGER,
+				    .min = 0,
+				    .max = POSITION_MAX,
+				    .help = "a record's position" }),
+		.options =
+			LIST(WHOLE("size", "N", 1, POSITION_MAX, "in the tree of this size"),
+			     WHOLE("from", "N", 1, POSITION_MAX, "consistency: the smaller size"),
+			     WHOLE("to", "N", 1, POSITION_MAX, "consistency: the larger size")),
 	},
 	{
 		.id = COMMAND_AUDIT_EXPORT,
@@ -607,14 +677,19 @@ const struct command commands[] = {
 		.noun = "audit",
 		.verb = "witness",
 		.summary = "cosign the log as a witness, or manage witnesses",
-		.about = "A witness keeps the last tree head it saw in a state file, checks that the log\n"
+		.about = "A witness keeps the last tree head it saw in a state file, checks that "
+			 "the log\n"
 			 "only grew, and signs the new one.",
 		.example = "piopl audit witness list\n"
 			   "piopl audit witness add --name observer.example --public-key w.key.pub "
 			   "--reason \"external auditor\"\n"
-			   "piopl audit witness sign --name observer.example --key w.key --state w.state",
-		.arguments = LIST({ .name = "action", .value = "ACTION", .kind = OPTION_CHOICE,
-				    .choices = "list|add|end|sign", .required = true,
+			   "piopl audit witness sign --name observer.example --key w.key --state "
+			   "w.state",
+		.arguments = LIST({ .name = "action",
+				    .value = "ACTION",
+				    .kind = OPTION_CHOICE,
+				    .choices = "list|add|end|sign",
+				    .required = true,
 				    .help = "list, add, end or sign" }),
 		.options = LIST(TEXT("name", "NAME", "the witness's name"),
 				PATH("public-key", "add, end: file with its public key"),
@@ -629,9 +704,13 @@ const struct command commands[] = {
 		.verb = "hold",
 		.summary = "legal holds: what they cover does not expire",
 		.example = "piopl audit hold place --agent piopl_00001 --reason \"case 2026-12\"\n"
-			   "piopl audit hold list\npiopl audit hold release hld_0190... --reason closed",
-		.arguments = LIST({ .name = "action", .value = "ACTION", .kind = OPTION_CHOICE,
-				    .choices = "list|place|release", .required = true,
+			   "piopl audit hold list\npiopl audit hold release hld_0190... --reason "
+			   "closed",
+		.arguments = LIST({ .name = "action",
+				    .value = "ACTION",
+				    .kind = OPTION_CHOICE,
+				    .choices = "list|place|release",
+				    .required = true,
 				    .help = "list, place or release" },
 				  TEXT("hold", "ID", "release: hld_...")),
 		.options = LIST(TEXT("domain", "DOMAIN", "place: records of this domain"),
@@ -649,8 +728,11 @@ const struct command commands[] = {
 		.example = "piopl audit retention list\n"
 			   "piopl audit retention set --domain finance --days 2557 --reason law\n"
 			   "piopl audit retention partitions",
-		.arguments = LIST({ .name = "action", .value = "ACTION", .kind = OPTION_CHOICE,
-				    .choices = "list|set|partitions", .required = true,
+		.arguments = LIST({ .name = "action",
+				    .value = "ACTION",
+				    .kind = OPTION_CHOICE,
+				    .choices = "list|set|partitions",
+				    .required = true,
 				    .help = "list, set or partitions" }),
 		.options = LIST(TEXT("domain", "DOMAIN", "set, partitions: this domain"),
 				WHOLE("days", "N", 1, 36525, "set: how long"),
@@ -663,8 +745,12 @@ const struct command commands[] = {
 		.noun = "completion",
 		.summary = "print the shell's completion",
 		.example = "source <(piopl completion bash)",
-		.arguments = LIST({ .name = "shell", .value = "SHELL", .kind = OPTION_CHOICE,
-				    .choices = "bash", .required = true, .help = "bash" }),
+		.arguments = LIST({ .name = "shell",
+				    .value = "SHELL",
+				    .kind = OPTION_CHOICE,
+				    .choices = "bash",
+				    .required = true,
+				    .help = "bash" }),
 	},
 	{
 		.id = COMMAND_MAN,

@@ -182,7 +182,7 @@ static enum st integer_parse(struct parse *parse, const struct option_spec *spec
 }
 
 static enum st moment_parse(struct parse *parse, const struct option_spec *spec, bool argument,
-			  const char *text, int64_t *ret)
+			    const char *text, int64_t *ret)
 {
 	int64_t ago_ms;
 
@@ -193,8 +193,9 @@ static enum st moment_parse(struct parse *parse, const struct option_spec *spec,
 	if (time_parse(str_of(text), ret))
 		return ST_OK;
 	value_refuse(parse, spec, argument, text, "a time");
-	problem_hint(parse->problem,
-		     "a time such as 2026-02-16T15:00:00.000Z, or how long ago: 90s, 15m, 36h, 30d");
+	problem_hint(
+		parse->problem,
+		"a time such as 2026-02-16T15:00:00.000Z, or how long ago: 90s, 15m, 36h, 30d");
 	return ST_USAGE;
 }
 
@@ -358,7 +359,8 @@ static enum st argument_take(struct parse *parse)
 	struct arg_value value = { 0 };
 	size_t index = 0;
 
-	while (specs && specs[index].name && index < parse->arguments_seen && !specs[index].repeated)
+	while (specs && specs[index].name && index < parse->arguments_seen &&
+	       !specs[index].repeated)
 		index++;
 	if (!specs || !specs[index].name) {
 		problem_set(parse->problem, ST_USAGE, "", "\"%s\" is one word too many", word);

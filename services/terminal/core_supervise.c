@@ -4,9 +4,8 @@
 const char *part_state_name(enum part_state state)
 {
 	static const char *const names[] = {
-		[PART_WAITING] = "waiting",   [PART_STARTING] = "starting",
-		[PART_READY] = "ready",	      [PART_UNREADY] = "not ready",
-		[PART_BACKOFF] = "restarting", [PART_DONE] = "done",
+		[PART_WAITING] = "waiting",   [PART_STARTING] = "starting",  [PART_READY] = "ready",
+		[PART_UNREADY] = "not ready", [PART_BACKOFF] = "restarting", [PART_DONE] = "done",
 		[PART_STOPPING] = "stopping", [PART_STOPPED] = "stopped",
 	};
 

@@ -134,7 +134,8 @@ static void report(struct terminal *t, enum st st, const struct problem *problem
 	if (st == ST_USAGE && problem->pointer[0] != '\0')
 		buf_printf(&buf, "%s: ", problem->pointer);
 	/* what a service refuses is explained by its rule first, then by the case */
-	if (problem->detail[0] == '\0' || (info->kind == ST_KIND_REFUSAL && st != ST_USAGE))
+	if (problem->detail[0] == '\0' ||
+	    (info->kind == ST_KIND_REFUSAL && st != ST_USAGE && st != ST_CONFIG_INVALID))
 		buf_printf(&buf, "%s%s", info->title, problem->detail[0] != '\0' ? ": " : "");
 	buf_add_c(&buf, problem->detail);
 	if (st != ST_USAGE && problem->pointer[0] != '\0')

@@ -24,8 +24,8 @@ struct doctor {
 	int bad;
 };
 
-static void finding(struct doctor *d, enum verdict verdict, const char *check,
-		    const char *what, const char *advice)
+static void finding(struct doctor *d, enum verdict verdict, const char *check, const char *what,
+		    const char *advice)
 {
 	static const char *const names[] = { "ok", "warning", "BAD" };
 	struct arena *arena = &d->t->arena;
@@ -81,6 +81,38 @@ static void check_machine(struct doctor *d)
 		"free some space; the database stops when the disk is full");
 }
 
+/* What a program says to --version, its first line. */
+static void version_of(const char *program, char *ret, size_t ret_size)
+{
+	char command[SITE_PATH_MAX + 32];
+	FILE *pipe;
+
+	snprintf(ret, ret_size, "%s says nothing", program);
+	snprintf(command, sizeof(command), "'%s' --version 2>/dev/null", program);
+	pipe = popen(command, "re");
+	if (pipe && fgets(ret, (int)ret_size, pipe))
+		ret[strcspn(ret, "\n")] = '\0';
+	if (pipe)
+		pclose(pipe);
+}
+
+static void check_versions(struct doctor *d)
+{
+	const struct site *site = &d->t->site;
+	char program[SITE_PATH_MAX + 16];
+	char postgres[128];
+	char nats[128];
+	char text[300];
+
+	if (site->postgres_dir[0] == '\0' || site->nats_server[0] == '\0')
+		return;
+	snprintf(program, sizeof(program), "%s/postgres", site->postgres_dir);
+	version_of(program, postgres, sizeof(postgres));
+	version_of(site->nats_server, nats, sizeof(nats));
+	snprintf(text, sizeof(text), "piopl " TERMINAL_VERSION "; %s; %s", postgres, nats);
+	finding(d, GOOD, "versions", text, "");
+}
+
 /* Secrets that others can read. */
 static int open_secrets(const char *directory, char *ret_name, size_t ret_size)
 {
@@ -114,7 +146,8 @@ static void check_keys(struct doctor *d)
 	int open = 0;
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		open += open_secrets(site_path(&d->t->site, "%s", places[i]).text, name, sizeof(name));
+		open += open_secrets(site_path(&d->t->site, "%s", places[i]).text, name,
+				     sizeof(name));
 	if (open == 0) {
 		finding(d, GOOD, "key files", "nobody else can read them", "");
 		return;
@@ -130,8 +163,7 @@ static void check_part(struct doctor *d, const struct board_part *part)
 	bool up = part->state == PART_READY || part->state == PART_DONE;
 
 	snprintf(text, sizeof(text), "%s%s%s, %u restarts", part_state_name(part->state),
-		 part->note[0] != '\0' && !up ? ": " : "",
-		 up ? "" : part->note, part->restarts);
+		 part->note[0] != '\0' && !up ? ": " : "", up ? "" : part->note, part->restarts);
 	snprintf(advice, sizeof(advice), "see %s",
 		 site_path(&d->t->site, "logs/%s.log", part->name).text);
 	finding(d, !up ? BAD : part->restarts > 0 ? WARNING : GOOD, part->name, text, advice);
@@ -207,6 +239,7 @@ enum st cmd_doctor(struct terminal *t, struct problem *problem)
 
 	table_init(&d.table, &t->arena, "|check|found|what to do");
 	check_machine(&d);
+	check_versions(&d);
 	if (site_is_installed(&t->site)) {
 		check_keys(&d);
 		if (check_parts(&d))

@@ -69,8 +69,7 @@ enum st evidence_keys_load(struct terminal *t, struct evidence_keys *ret, struct
 	TRY(terminal_read_file(t, site_path(&t->site, "keys/keyring.json").text, &text, problem));
 	TRY(key_list_parse(text, root, &t->arena, &list, problem));
 	for (size_t i = 0; i < list.count; i++)
-		if (strcmp(list.keys[i].owner, "audit") == 0 &&
-		    list.keys[i].state != KEY_REVOKED)
+		if (strcmp(list.keys[i].owner, "audit") == 0 && list.keys[i].state != KEY_REVOKED)
 			TRY(keys_add(ret, STR(SITE_AUDIT_ORIGIN), list.keys[i].public_key));
 	if (ret->count == 0)
 		return problem_set(problem, ST_KEY_UNKNOWN, "", "the key list has no key of audit");
@@ -274,19 +273,31 @@ static enum st lines_of_file(const char *path, const struct line_sink *sink,
 	return st;
 }
 
-enum st evidence_verify_file(struct terminal *t, const char *path, struct auditlog_summary *ret,
-			     struct problem *problem)
+/* Where the lines come from: a file, or the service. */
+struct source {
+	const char *path; /* NULL: the service */
+	int64_t first;
+	int64_t end;
+};
+
+static enum st verify(struct terminal *t, const struct source *source, struct auditlog_summary *ret,
+		      struct problem *problem)
 {
 	struct findings findings = { .t = t, .list = json_new(&t->arena, JSON_ARRAY) };
 	struct evidence_keys keys;
 	struct auditlog_verifier *verifier;
+	struct line_sink sink = { .take = line_to_verifier };
 	enum st st;
 
 	TRY(evidence_keys_load(t, &keys, problem));
 	verifier = auditlog_verifier_new(keys.keys, keys.count, on_finding, &findings);
 	if (!verifier)
 		return ST_NO_MEMORY;
-	st = lines_of_file(path, &(struct line_sink){ line_to_verifier, verifier }, problem);
+	sink.context = verifier;
+	if (source->path)
+		st = lines_of_file(source->path, &sink, problem);
+	else
+		st = export_stream(t, source->first, source->end, &sink, problem);
 	if (st == ST_OK) {
 		auditlog_verifier_end(verifier, ret);
 		st = findings_judge(&findings, ret, problem);
@@ -297,28 +308,16 @@ enum st evidence_verify_file(struct terminal *t, const char *path, struct auditl
 	return st;
 }
 
+enum st evidence_verify_file(struct terminal *t, const char *path, struct auditlog_summary *ret,
+			     struct problem *problem)
+{
+	return verify(t, &(const struct source){ .path = path }, ret, problem);
+}
+
 enum st evidence_verify_log(struct terminal *t, int64_t first, int64_t end,
 			    struct auditlog_summary *ret, struct problem *problem)
 {
-	struct findings findings = { .t = t, .list = json_new(&t->arena, JSON_ARRAY) };
-	struct evidence_keys keys;
-	struct auditlog_verifier *verifier;
-	enum st st;
-
-	TRY(evidence_keys_load(t, &keys, problem));
-	verifier = auditlog_verifier_new(keys.keys, keys.count, on_finding, &findings);
-	if (!verifier)
-		return ST_NO_MEMORY;
-	st = export_stream(t, first, end, &(struct line_sink){ line_to_verifier, verifier },
-			   problem);
-	if (st == ST_OK) {
-		auditlog_verifier_end(verifier, ret);
-		st = findings_judge(&findings, ret, problem);
-		if (t->json)
-			verify_json(t, &findings, ret);
-	}
-	auditlog_verifier_free(verifier);
-	return st;
+	return verify(t, &(const struct source){ .first = first, .end = end }, ret, problem);
 }
 
 /* --- checkpoints --- */

@@ -124,9 +124,9 @@ enum st install_directories(const struct site *site, struct problem *problem)
 		const char *path;
 		mode_t mode;
 	} directories[] = {
-		{ "keys", 0700 },	  { "keys/pg", 0700 },	   { "keys/pg/password", 0700 },
-		{ "keys/nkeys", 0700 }, { "keys/people", 0700 }, { "logs", 0750 },
-		{ "nats", 0700 },	  { "nats/jetstream", 0700 },
+		{ "keys", 0700 },       { "keys/pg", 0700 },        { "keys/pg/password", 0700 },
+		{ "keys/nkeys", 0700 }, { "keys/people", 0700 },    { "logs", 0750 },
+		{ "nats", 0700 },       { "nats/jetstream", 0700 },
 	};
 	struct site_text run = site_path(site, "run");
 
@@ -249,9 +249,9 @@ enum st install_database(const struct site *site, struct problem *problem)
 	arena_init(&arena, 64 * 1024);
 	st = db_ready(db, problem);
 	if (st == ST_OK)
-		st = db_simple_rows(
-			db, "SELECT 1 FROM pg_database WHERE datname = '" SITE_DATABASE "'", &arena,
-			&rows, problem);
+		st = db_simple_rows(db,
+				    "SELECT 1 FROM pg_database WHERE datname = '" SITE_DATABASE "'",
+				    &arena, &rows, problem);
 	if (st == ST_OK && rows.count == 0)
 		st = db_simple(db, "CREATE DATABASE " SITE_DATABASE, problem);
 	arena_free(&arena);

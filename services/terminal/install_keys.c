@@ -214,8 +214,8 @@ enum st install_keys(struct terminal *t, struct problem *problem)
 	return ST_OK;
 }
 
-/* --- rotation: the new key is in the list before anything is signed with it, and the old one counts
- * until the service has come back with the new file --- */
+/* --- rotation: the new key is in the list before anything is signed with it, and the old one
+ * counts until the service has come back with the new file --- */
 
 struct list_work {
 	struct signing_key root;
@@ -238,8 +238,8 @@ static enum st list_open(struct terminal *t, struct list_work *ret, struct probl
 static enum st list_close(struct terminal *t, struct list_work *work, size_t count,
 			  struct problem *problem)
 {
-	enum st st = list_publish(t, &work->root, work->list.version + 1, work->keys, count,
-				  problem);
+	enum st st =
+		list_publish(t, &work->root, work->list.version + 1, work->keys, count, problem);
 
 	signing_key_clear(&work->root);
 	return st;
@@ -259,7 +259,8 @@ enum st install_rotate(struct terminal *t, const char *service, char ret_key_id[
 		key_entry(&key, service, terminal_now_ms(t), &work.keys[work.list.count]);
 		TRY(list_close(t, &work, work.list.count + 1, problem));
 	}
-	TRY(public_write(site_path(&t->site, "keys/%s.pub", service).text, key.public_key, problem));
+	TRY(public_write(site_path(&t->site, "keys/%s.pub", service).text, key.public_key,
+			 problem));
 	if (rename(next.text, path.text) != 0)
 		return write_refuse(path.text, problem);
 	memcpy(ret_key_id, key.key_id, KEY_ID_SIZE);
@@ -316,8 +317,8 @@ static enum st user_write(struct terminal *t, const struct json *identity, struc
 	return ST_OK;
 }
 
-static enum st bus_configuration(struct terminal *t, const struct json *identities,
-				 struct str *ret, struct problem *problem)
+static enum st bus_configuration(struct terminal *t, const struct json *identities, struct str *ret,
+				 struct problem *problem)
 {
 	struct buf buf;
 

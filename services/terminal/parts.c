@@ -68,8 +68,8 @@ static void postgres_become(const struct site *site)
 	umask(0077);
 	snprintf(port, sizeof(port), "%d", SITE_DATABASE_PORT);
 	snprintf(program, sizeof(program), "%s/postgres", site->postgres_dir);
-	execl(program, "postgres", "-D", site_path(site, "pg").text, "-k", site->socket_dir, "-p", port,
-	      (char *)NULL);
+	execl(program, "postgres", "-D", site_path(site, "pg").text, "-k", site->socket_dir, "-p",
+	      port, (char *)NULL);
 }
 
 static void service_become(const struct site *site, const char *service, bool development)
@@ -91,8 +91,8 @@ void part_become(const struct site *site, const struct part_spec *spec, bool dev
 		postgres_become(site);
 		break;
 	case PART_BUS:
-		execl(site->nats_server, "nats-server", "-c", site_path(site, "nats/nats.conf").text,
-		      (char *)NULL);
+		execl(site->nats_server, "nats-server", "-c",
+		      site_path(site, "nats/nats.conf").text, (char *)NULL);
 		break;
 	case PART_TASK:
 		snprintf(program, sizeof(program), "%s/piopl", site->bin_dir);

@@ -9,14 +9,14 @@
 enum part_kind {
 	PART_POSTGRES,
 	PART_BUS,
-	PART_TASK,    /* piopl migrate */
+	PART_TASK, /* piopl migrate */
 	PART_SERVICE,
 };
 
 struct part_spec {
 	const char *name;
 	enum part_kind kind;
-	uint32_t needs;  /* bits: indexes of parts that must be ready or done first */
+	uint32_t needs; /* bits: indexes of parts that must be ready or done first */
 	int stop_signal;
 };
 

@@ -1,3 +1,4 @@
+/* process.c: processes, small files, and who has a port. */
 #include "services/terminal/process.h"
 
 #include <arpa/inet.h>
@@ -232,7 +233,8 @@ void log_complaint(const char *path, char *buffer, size_t buffer_size)
 	file_tail(path, SIZE_MAX, text, sizeof(text));
 	while ((line = strsep(&rest, "\n"))) {
 		last = line;
-		if (strstr(line, "\"level\":\"error\"") && !strstr(line, "\"category\":\"process\""))
+		if (strstr(line, "\"level\":\"error\"") &&
+		    !strstr(line, "\"category\":\"process\""))
 			best = line;
 	}
 	log_message(best ? best : last, buffer, buffer_size);

@@ -67,7 +67,8 @@ static enum st spend_read(struct terminal *t, struct money *ret, struct problem 
 static enum st capability_read(struct terminal *t, const struct str *kinds, size_t kind_count,
 			       struct registry_capability_input **ret, struct problem *problem)
 {
-	struct registry_capability_input *in = ARENA_NEW(&t->arena, struct registry_capability_input);
+	struct registry_capability_input *in =
+		ARENA_NEW(&t->arena, struct registry_capability_input);
 
 	if (!in)
 		return ST_NO_MEMORY;
@@ -91,7 +92,8 @@ static enum st capability_read(struct terminal *t, const struct str *kinds, size
 static enum st governance_read(struct terminal *t, struct str constitution,
 			       struct registry_governance_input **ret)
 {
-	struct registry_governance_input *in = ARENA_NEW(&t->arena, struct registry_governance_input);
+	struct registry_governance_input *in =
+		ARENA_NEW(&t->arena, struct registry_governance_input);
 
 	if (!in)
 		return ST_NO_MEMORY;

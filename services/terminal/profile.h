@@ -5,8 +5,8 @@
 #include "gen/registry.h"
 #include "services/terminal/terminal.h"
 
-/* Blocks for which no option was given stay NULL. `kinds` is what the agent never sends now; options
- * add to it. */
+/* Blocks for which no option was given stay NULL. `kinds` is what the agent never sends now;
+ * options add to it. */
 struct profile_blocks {
 	struct registry_capability_input *capability;
 	struct registry_governance_input *governance;

@@ -71,7 +71,8 @@ static void ports_remembered(struct site *site)
 	if (fd >= 0)
 		close(fd);
 	arena_init(&arena, 64 * 1024);
-	if (size > 0 && json_parse(&arena, (struct str){ text, (size_t)size }, &root, NULL) == ST_OK) {
+	if (size > 0 &&
+	    json_parse(&arena, (struct str){ text, (size_t)size }, &root, NULL) == ST_OK) {
 		const struct json *nats = json_member(root, "port_nats");
 		const struct json *http = json_member(root, "port_http");
 
@@ -201,8 +202,7 @@ enum st site_load(struct site *ret, struct problem *problem)
 	if (!data_load(&site) || strlen(site.data) > SITE_PATH_MAX - 64) {
 		problem_set(problem, ST_CONFIG_INVALID, "PIOPL_DATA",
 			    "there is no usable data directory");
-		problem_hint(problem, "an absolute path shorter than %d bytes",
-			     SITE_PATH_MAX - 64);
+		problem_hint(problem, "an absolute path shorter than %d bytes", SITE_PATH_MAX - 64);
 		return ST_CONFIG_INVALID;
 	}
 	site.port_nats = SITE_PORT_NATS;
@@ -231,8 +231,7 @@ uint16_t site_http_port(const struct site *site, const char *service)
 	for (size_t i = 0; site_services[i]; i++, port++)
 		if (strcmp(site_services[i], service) == 0)
 			return port;
-	ASSERT(!"a service that is in the list");
-	return 0;
+	assert_fail("the service is in the list", __FILE__, __LINE__);
 }
 
 struct site_text site_conninfo(const struct site *site, const char *role, const char *database)

@@ -21,17 +21,17 @@
 
 struct site {
 	char data[SITE_PATH_MAX];
-	char socket_dir[SITE_PATH_MAX];     /* of PostgreSQL */
-	char bin_dir[SITE_PATH_MAX];        /* where piopl and the services are */
-	char gen_dir[SITE_PATH_MAX];        /* generated files that are read at run time */
+	char socket_dir[SITE_PATH_MAX]; /* of PostgreSQL */
+	char bin_dir[SITE_PATH_MAX];    /* where piopl and the services are */
+	char gen_dir[SITE_PATH_MAX];    /* generated files that are read at run time */
 	char migrations_dir[SITE_PATH_MAX];
 	char constitution[SITE_PATH_MAX];
-	char postgres_dir[SITE_PATH_MAX];   /* PostgreSQL's programs; "" when not found */
-	char nats_server[SITE_PATH_MAX];    /* "" when not found */
+	char postgres_dir[SITE_PATH_MAX]; /* PostgreSQL's programs; "" when not found */
+	char nats_server[SITE_PATH_MAX];  /* "" when not found */
 	uint16_t port_nats;
-	uint16_t port_http;                 /* of the first service; the others follow */
+	uint16_t port_http; /* of the first service; the others follow */
 	bool root;
-	uid_t postgres_uid;                 /* who runs PostgreSQL: it refuses to be root */
+	uid_t postgres_uid; /* who runs PostgreSQL: it refuses to be root */
 	gid_t postgres_gid;
 	bool postgres_user_missing;
 };

@@ -18,10 +18,10 @@
 #define PART_NOTE_MAX 192
 #define PART_BACKOFF_MS_MIN 50
 #define PART_BACKOFF_MS_MAX 5000
-#define PART_STEADY_MS 10000       /* running this long forgets the back-off */
-#define PART_STOP_MS_MAX 20000     /* then SIGKILL */
-#define PART_PROBE_MS 1000         /* between questions to a part that is ready */
-#define PART_PROBE_STARTING_MS 50  /* and to one that starts */
+#define PART_STEADY_MS 10000      /* running this long forgets the back-off */
+#define PART_STOP_MS_MAX 20000    /* then SIGKILL */
+#define PART_PROBE_MS 1000        /* between questions to a part that is ready */
+#define PART_PROBE_STARTING_MS 50 /* and to one that starts */
 #define PART_LOG_BYTES_MAX (64 * 1024 * 1024)
 
 #define BOARD_MAGIC 0x50424f31u
@@ -30,9 +30,9 @@ enum part_state {
 	PART_WAITING,  /* for a part it needs */
 	PART_STARTING, /* runs, was not ready yet */
 	PART_READY,
-	PART_UNREADY,  /* runs, was ready, says it is not now */
-	PART_BACKOFF,  /* ended; starts again at retry_at_ms */
-	PART_DONE,     /* runs once, and has */
+	PART_UNREADY, /* runs, was ready, says it is not now */
+	PART_BACKOFF, /* ended; starts again at retry_at_ms */
+	PART_DONE,    /* runs once, and has */
 	PART_STOPPING,
 	PART_STOPPED,
 };
@@ -42,15 +42,15 @@ struct board_part {
 	char name[PART_NAME_MAX];
 	char note[PART_NOTE_MAX]; /* why it is not ready */
 	enum part_state state;
-	pid_t pid;                /* 0: none */
-	uint64_t pid_ticks;       /* the process's start, so that a reused pid is not taken for it */
+	pid_t pid;          /* 0: none */
+	uint64_t pid_ticks; /* the process's start, so that a reused pid is not taken for it */
 	int64_t state_since_ms;
 	int64_t started_ms;
 	int64_t retry_at_ms;
 	int64_t stop_by_ms;
 	uint32_t backoff_ms;
 	uint32_t restarts;
-	int32_t last_exit;        /* exit status, or 128 + signal; -1 unknown */
+	int32_t last_exit; /* exit status, or 128 + signal; -1 unknown */
 	bool killed;
 };
 
@@ -73,11 +73,11 @@ struct part_seen {
 	int64_t now_ms;
 	bool alive;
 	bool ready;
-	bool needs_met;      /* everything it needs is ready or done */
-	bool once;           /* a task, not a server */
-	bool stopping;       /* the stack stops */
+	bool needs_met;       /* everything it needs is ready or done */
+	bool once;            /* a task, not a server */
+	bool stopping;        /* the stack stops */
 	bool dependants_gone; /* nothing that needs it runs any more */
-	int32_t exit_status; /* when it has just ended */
+	int32_t exit_status;  /* when it has just ended */
 };
 
 enum part_action { PART_NOTHING, PART_START, PART_TERMINATE, PART_KILL };

@@ -209,10 +209,11 @@ static void guardian_ensure(struct supervisor *s)
 			return;
 		say("warning", "guardian", "ended, starting another");
 	}
-	pid = fork();
-	if (pid == 0) {
+	/* A child returns from the watch when it has become the supervisor: then it needs one too.
+	 */
+	while ((pid = fork()) == 0) {
 		guardian_watch(s, self);
-		return; /* the watched one is gone: this process is the supervisor now */
+		self = getpid();
 	}
 	s->board->guardian = pid > 0 ? pid : 0;
 }
@@ -353,7 +354,8 @@ static void loop(struct supervisor *s)
 
 static int lock_take(const struct site *site)
 {
-	int fd = open(site_path(site, "run/supervisor.lock").text, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	int fd = open(site_path(site, "run/supervisor.lock").text, O_RDWR | O_CREAT | O_CLOEXEC,
+		      0600);
 
 	for (int i = 0; fd >= 0 && i < LOCK_TRIES_MAX; i++) {
 		if (flock(fd, LOCK_EX | LOCK_NB) == 0)

@@ -24,8 +24,8 @@ struct terminal {
 	struct args args;
 	struct arena arena;
 	bool json;
-	bool color;     /* standard output may be coloured */
-	bool tty;       /* standard error is a terminal: progress may be drawn */
+	bool color;      /* standard output may be coloured */
+	bool tty;        /* standard error is a terminal: progress may be drawn */
 	struct bus *bus; /* opened by the first call */
 };
 
@@ -34,7 +34,8 @@ int terminal_main(int argc, const char *const *argv);
 int terminal_exit_code(enum st st);
 
 /* --- answering --- */
-void terminal_say(struct terminal *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void terminal_say(struct terminal *t, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 void terminal_write(struct str text); /* to standard output */
 void terminal_table(struct terminal *t, const struct table *table);
 /* A value of the contract as indented JSON. */

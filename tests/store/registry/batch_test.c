@@ -114,8 +114,7 @@ static void a_batch_is_judged_before_it_starts(void **state)
 	REFUSED(ST_MESSAGE_INVALID, "/count", "agents_create",
 		"{\"count\":0,\"name_prefix\":\"x\",\"profile\":%s}", GENERATOR);
 	REFUSED(ST_ROLE_UNKNOWN, "/profile/role", "agents_create",
-		"{\"count\":1,\"name_prefix\":\"x\",\"profile\":%s}",
-		PROFILE("nobody", "content"));
+		"{\"count\":1,\"name_prefix\":\"x\",\"profile\":%s}", PROFILE("nobody", "content"));
 	memset(prefix, 'x', AGENT_NAME_CODE_POINTS_MAX - BATCH_NAME_DIGITS + 1);
 	REFUSED(ST_BATCH_NAME_TOO_LONG, "/name_prefix", "agents_create",
 		"{\"count\":1,\"name_prefix\":\"%s\",\"profile\":%s}", prefix, GENERATOR);
@@ -152,8 +151,8 @@ static void a_kill_order_ends_the_batches_in_its_scope(void **state)
 	const char *id;
 
 	(void)state;
-	snprintf(other, sizeof(other), "%s", batch_made(10, "spared", PROFILE("revenue_operator",
-									      "sales")));
+	snprintf(other, sizeof(other), "%s",
+		 batch_made(10, "spared", PROFILE("revenue_operator", "sales")));
 	id = batch_made(2 * BATCH_CHUNK, "ended", GENERATOR);
 	OK("kill", "{\"act\":%s}",
 	   SIGNED(REGISTRY_KILL_ORDER_PURPOSE,

@@ -105,9 +105,9 @@ static inline enum st call_text(const char *name, struct str text)
 	st = finish(&req, tx, call->handle(&req));
 	if (st == ST_OK) { /* what is answered obeys the contract too */
 		struct str encoded;
-		assert_int_equal(proto_encode(call->call->reply, world.answer, &world.svc.arena,
-					      &encoded),
-				 ST_OK);
+		assert_int_equal(
+			proto_encode(call->call->reply, world.answer, &world.svc.arena, &encoded),
+			ST_OK);
 	}
 	return st;
 }
@@ -149,22 +149,30 @@ signed_by(const struct signing_key *key, const char *purpose, const char *format
 	vsnprintf(members, sizeof(members), format, args);
 	va_end(args);
 	time_format(world.now_ms, time);
-	snprintf(payload, sizeof(payload),
-		 "{%s%s\"nonce\":\"nonce-%06d\",\"issued_at\":\"%s\"}", members,
-		 members[0] ? "," : "", ++world.nonce, time);
+	snprintf(payload, sizeof(payload), "{%s%s\"nonce\":\"nonce-%06d\",\"issued_at\":\"%s\"}",
+		 members, members[0] ? "," : "", ++world.nonce, time);
 	assert_int_equal(sign_purpose(key, purpose, str_of(payload), bytes), ST_OK);
 	base64_encode(bytes, sizeof(bytes), signature);
 	arena_init(&arena, 64 * 1024);
 	buf_init(&buf, &arena, 4096);
 	json_write_string(&buf, str_of(payload));
-	snprintf(out, sizeof(text[0]),
-		 "{\"payload\":%s,\"key_id\":\"%s\",\"signature\":\"%s\"}", buf_str(&buf).data,
-		 key->key_id, signature);
+	snprintf(out, sizeof(text[0]), "{\"payload\":%s,\"key_id\":\"%s\",\"signature\":\"%s\"}",
+		 buf_str(&buf).data, key->key_id, signature);
 	arena_free(&arena);
 	return out;
 }
 
 #define SIGNED(purpose, ...) signed_by(&world.steward, purpose, __VA_ARGS__)
+
+/* Makes the call with the act twice: the second time it was used. */
+static inline void used_once(const char *name, const char *act)
+{
+	char kept[8192];
+
+	snprintf(kept, sizeof(kept), "%s", act);
+	OK(name, "{\"act\":%s}", kept);
+	REFUSED(ST_SIGNATURE_REUSED, "/act", name, "{\"act\":%s}", kept);
+}
 
 static inline const char *public_key_text(const struct signing_key *key)
 {
@@ -268,8 +276,8 @@ static inline void world_constitution(const char *text)
 	const struct registry_constitution_reply *answer = world.answer;
 	snprintf(world.hash, sizeof(world.hash), "%.*s", STR_ARG(answer->constitution.hash));
 	OK("constitution_activate", "{\"act\":%s}",
-	   SIGNED(REGISTRY_CONSTITUTION_ACTIVATION_PURPOSE,
-		  "\"hash\":\"%s\",\"reason\":\"test\"", world.hash));
+	   SIGNED(REGISTRY_CONSTITUTION_ACTIVATION_PURPOSE, "\"hash\":\"%s\",\"reason\":\"test\"",
+		  world.hash));
 }
 
 static inline void world_units(void)

@@ -181,8 +181,8 @@ static void every_filter_finds_what_a_plain_question_finds(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(filters) / sizeof(filters[0]); i++) {
-		int64_t expected = sql_i64("SELECT count(*) FROM registry.agent WHERE %s",
-					   filters[i].sql);
+		int64_t expected =
+			sql_i64("SELECT count(*) FROM registry.agent WHERE %s", filters[i].sql);
 
 		OK("agent_count", "{%s}", filters[i].json);
 		assert_int_equal(((const struct registry_agent_count_reply *)world.answer)->count,
@@ -206,8 +206,6 @@ static void a_page_is_quick_for_every_filter_and_sort(void **state)
 			   filters[i].json, filters[i].json[0] ? "," : "", sorts[s / 2],
 			   s % 2 ? "descending" : "ascending");
 			int64_t us = (int64_t)(clock_mono_ns() - began) / 1000;
-			if (us > 8000)
-				print_message("  %.2f ms: {%s} by %s %d\n", (double)us / 1000, filters[i].json, sorts[s/2], (int)s%2);
 			total += us;
 			count++;
 			if (us > slowest) {

@@ -34,8 +34,8 @@ static void pending_becomes_active_by_a_stewards_signature_only(void **state)
 	(void)state;
 	signing_key_generate(&stranger);
 	REFUSED(ST_MESSAGE_INVALID, "/act", "agent_activate", "{\"agent_id\":\"%s\"}", id);
-	REFUSED(ST_KEY_UNKNOWN, "/act/key_id", "agent_activate",
-		"{\"agent_id\":\"%s\",\"act\":%s}", id,
+	REFUSED(ST_KEY_UNKNOWN, "/act/key_id", "agent_activate", "{\"agent_id\":\"%s\",\"act\":%s}",
+		id,
 		signed_by(&stranger, REGISTRY_AGENT_ACTIVATION_PURPOSE,
 			  "\"agent_id\":\"%s\",\"reason\":\"go\"", id));
 	REFUSED(ST_ACT_MISMATCH, "/act/payload/agent_id", "agent_activate",
@@ -136,9 +136,9 @@ static void after_an_automatic_pause_only_a_stewards_act_resumes(void **state)
 
 static enum st kill_scope(const char *scope)
 {
-	return call("kill", "{\"act\":%s}",
-		    SIGNED(REGISTRY_KILL_ORDER_PURPOSE, "\"scope\":%s,\"reason\":\"drill\"",
-			   scope));
+	return call(
+		"kill", "{\"act\":%s}",
+		SIGNED(REGISTRY_KILL_ORDER_PURPOSE, "\"scope\":%s,\"reason\":\"drill\"", scope));
 }
 
 static int64_t killed(void)
@@ -270,6 +270,15 @@ static void there_is_no_kill_without_a_fresh_stewards_signature(void **state)
 	assert_true(evidence("kill.order", "refused") >= 3);
 }
 
+/* [AGT-9] */
+static void a_kill_order_is_used_once(void **state)
+{
+	(void)state;
+	used_once("kill", SIGNED(REGISTRY_KILL_ORDER_PURPOSE,
+				 "\"scope\":{\"kind\":\"tier\",\"value\":\"2\"},"
+				 "\"reason\":\"drill\""));
+}
+
 /* [AGT-9] One transaction: what fails late ends nobody. */
 static void a_kill_order_ends_all_or_none(void **state)
 {
@@ -287,6 +296,25 @@ static void a_kill_order_ends_all_or_none(void **state)
 	assert_int_equal(LIVING("true"), 0);
 }
 
+/* [AGT-9] A kill order waits for agents that are being made, so that none slips through. */
+static void agents_being_made_hold_back_a_kill_order(void **state)
+{
+	char question[128];
+	struct problem problem = { 0 };
+	struct db_tx *tx;
+	int64_t number;
+
+	(void)state;
+	snprintf(question, sizeof(question), "SELECT pg_try_advisory_xact_lock(%lld)::int",
+		 (long long)REGISTRY_LOCK_AGENTS);
+	assert_int_equal(sql_i64("%s", question), 1);
+	assert_int_equal(db_begin(world.svc.db, &tx, &problem), ST_OK);
+	assert_int_equal(store_agent_numbers(tx, &world.svc.arena, &number, 1), ST_OK);
+	assert_int_equal(sql_i64("%s", question), 0);
+	db_rollback(tx);
+	assert_int_equal(sql_i64("%s", question), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,7 +328,9 @@ int main(void)
 		cmocka_unit_test(a_kill_order_reaches_its_scope_and_nothing_else),
 		cmocka_unit_test(a_kill_order_about_nothing_is_refused),
 		cmocka_unit_test(there_is_no_kill_without_a_fresh_stewards_signature),
+		cmocka_unit_test(a_kill_order_is_used_once),
 		cmocka_unit_test(a_kill_order_ends_all_or_none),
+		cmocka_unit_test(agents_being_made_hold_back_a_kill_order),
 	};
 
 	return cmocka_run_group_tests(tests, start, stop);

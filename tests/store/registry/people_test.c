@@ -185,6 +185,34 @@ static void two_stewards_can_part_but_one_stays(void **state)
 		  second_id));
 }
 
+/* [AGT-12] */
+static void acts_about_people_and_keys_are_used_once(void **state)
+{
+	struct signing_key first, second;
+	char person_id[64];
+
+	(void)state;
+	signing_key_generate(&first);
+	signing_key_generate(&second);
+	used_once("person_add",
+		  SIGNED(REGISTRY_PERSON_ADDITION_PURPOSE,
+			 "\"name\":\"once\",\"roles\":[\"owner\"],\"public_key\":\"%s\"",
+			 public_key_text(&first)));
+	OK("key_list", "{\"limit\":1000}");
+	const struct registry_key_list_reply *keys = world.answer;
+	for (size_t i = 0; i < keys->keys.count; i++)
+		if (str_is(keys->keys.items[i].key_id, first.key_id))
+			snprintf(person_id, sizeof(person_id), "%.*s",
+				 STR_ARG(keys->keys.items[i].person_id));
+	used_once("key_add", SIGNED(REGISTRY_KEY_ADDITION_PURPOSE,
+				    "\"person_id\":\"%s\",\"public_key\":\"%s\"", person_id,
+				    public_key_text(&second)));
+	used_once("key_remove", SIGNED(REGISTRY_KEY_REMOVAL_PURPOSE,
+				       "\"key_id\":\"%s\",\"reason\":\"x\"", second.key_id));
+	used_once("person_remove", SIGNED(REGISTRY_PERSON_REMOVAL_PURPOSE,
+					  "\"person_id\":\"%s\",\"reason\":\"x\"", person_id));
+}
+
 static void people_are_listed_by_role_and_page(void **state)
 {
 	const struct registry_person_list_reply *answer;
@@ -219,6 +247,7 @@ int main(void)
 		cmocka_unit_test(keys_are_added_and_ended_by_a_stewards_signature),
 		cmocka_unit_test(what_is_no_public_key_is_refused),
 		cmocka_unit_test(two_stewards_can_part_but_one_stays),
+		cmocka_unit_test(acts_about_people_and_keys_are_used_once),
 		cmocka_unit_test(people_are_listed_by_role_and_page),
 	};
 

@@ -34,7 +34,7 @@ static void roles_of_the_cycle_are_there_from_the_start(void **state)
 		int tier;
 	} seeded[] = {
 		{ "digital_product_generator", 0 }, { "marketplace_publisher", 1 },
-		{ "social_promoter", 1 },	    { "revenue_operator", 2 },
+		{ "social_promoter", 1 },           { "revenue_operator", 2 },
 		{ "customer_supporter", 2 },
 	};
 
@@ -140,7 +140,8 @@ static void one_constitution_is_in_force_by_a_stewards_signature(void **state)
 	assert_true(constitution()->in_force);
 	assert_true(str_is(constitution()->activated_by, world.steward_id));
 	/* back to the first: an earlier one can be put in force again */
-	OK(ACTIVATION(first));
+	used_once("constitution_activate", SIGNED(REGISTRY_CONSTITUTION_ACTIVATION_PURPOSE,
+						  "\"hash\":\"%s\",\"reason\":\"back\"", first));
 	assert_int_equal(events("registry.constitution.activated"), 3);
 	OK("constitution_list", "{}");
 	const struct registry_constitution_list_reply *list = world.answer;

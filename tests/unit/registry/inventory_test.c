@@ -97,8 +97,8 @@ static void no_cursor_is_the_first_page(void **state)
 	assert_int_equal(cursor.sort, REGISTRY_AGENT_SORT_NAME);
 }
 
-static void refused(struct str text, enum registry_agent_sort sort,
-		    enum registry_sort_order order, const struct agent_filter *filter)
+static void refused(struct str text, enum registry_agent_sort sort, enum registry_sort_order order,
+		    const struct agent_filter *filter)
 {
 	struct cursor cursor = { .number = 7 };
 	struct problem problem = { 0 };
@@ -111,8 +111,7 @@ static void refused(struct str text, enum registry_agent_sort sort,
 
 static void a_cursor_fits_only_its_own_listing(void **state)
 {
-	struct cursor cursor = cursor_make(REGISTRY_AGENT_SORT_NAME,
-					   REGISTRY_SORT_ORDER_ASCENDING);
+	struct cursor cursor = cursor_make(REGISTRY_AGENT_SORT_NAME, REGISTRY_SORT_ORDER_ASCENDING);
 	struct agent_filter filter = filter_any(), other;
 	struct str text = cursor_write(&cursor, &filter, &arena);
 
@@ -142,8 +141,8 @@ static void a_cursor_fits_only_its_own_listing(void **state)
 static void what_is_no_cursor_is_refused(void **state)
 {
 	static const char *const texts[] = { "", "0", "00", "zz", "2020202020", "7b7d" };
-	struct cursor cursor = cursor_make(REGISTRY_AGENT_SORT_SCORE,
-					   REGISTRY_SORT_ORDER_ASCENDING);
+	struct cursor cursor =
+		cursor_make(REGISTRY_AGENT_SORT_SCORE, REGISTRY_SORT_ORDER_ASCENDING);
 	struct agent_filter filter = filter_any();
 	struct str text = cursor_write(&cursor, &filter, &arena);
 	char long_text[2 * CURSOR_BYTES_MAX + 2];
@@ -160,8 +159,8 @@ static void what_is_no_cursor_is_refused(void **state)
 /* No text makes it do anything but refuse or answer. */
 static void a_cursor_with_any_byte_changed_is_read_or_refused(void **state)
 {
-	struct cursor cursor = cursor_make(REGISTRY_AGENT_SORT_CREATED,
-					   REGISTRY_SORT_ORDER_ASCENDING);
+	struct cursor cursor =
+		cursor_make(REGISTRY_AGENT_SORT_CREATED, REGISTRY_SORT_ORDER_ASCENDING);
 	struct agent_filter filter = filter_any();
 	struct str text = cursor_write(&cursor, &filter, &arena);
 	char copy[512];

@@ -186,18 +186,18 @@ static void a_kill_scope_carries_what_it_names(void **state)
 	struct kill_scope scope;
 
 	(void)state;
-	assert_int_equal(kill_scope_parse(&(struct registry_kill_scope){ AGENT,
-									 STR("piopl_00042") },
-					  &scope, NULL),
-			 ST_OK);
+	assert_int_equal(
+		kill_scope_parse(&(struct registry_kill_scope){ AGENT, STR("piopl_00042") }, &scope,
+				 NULL),
+		ST_OK);
 	assert_int_equal(scope.number, 42);
-	assert_int_equal(kill_scope_parse(&(struct registry_kill_scope){ TIER, STR("2") }, &scope,
-					  NULL),
-			 ST_OK);
+	assert_int_equal(
+		kill_scope_parse(&(struct registry_kill_scope){ TIER, STR("2") }, &scope, NULL),
+		ST_OK);
 	assert_int_equal(scope.tier, 2);
-	assert_int_equal(kill_scope_parse(&(struct registry_kill_scope){ UNIT, STR("a.b") },
-					  &scope, NULL),
-			 ST_OK);
+	assert_int_equal(
+		kill_scope_parse(&(struct registry_kill_scope){ UNIT, STR("a.b") }, &scope, NULL),
+		ST_OK);
 	assert_true(str_is(scope.text, "a.b"));
 }
 

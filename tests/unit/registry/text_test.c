@@ -57,9 +57,9 @@ static void a_unit_path_of_256_bytes_is_the_longest(void **state)
 	memset(path, 'a', sizeof(path));
 	assert_int_equal(unit_path_check((struct str){ path, UNIT_PATH_BYTES_MAX }, &parent, NULL),
 			 ST_OK);
-	assert_int_equal(unit_path_check((struct str){ path, UNIT_PATH_BYTES_MAX + 1 }, &parent,
-					 NULL),
-			 ST_MESSAGE_INVALID);
+	assert_int_equal(
+		unit_path_check((struct str){ path, UNIT_PATH_BYTES_MAX + 1 }, &parent, NULL),
+		ST_MESSAGE_INVALID);
 }
 
 static void a_unit_is_under_itself_and_its_ancestors_only(void **state)
@@ -120,8 +120,7 @@ static void names_of_a_batch_are_numbered_and_fit(void **state)
 	(void)state;
 	arena_init(&arena, 4096);
 	assert_true(str_is(batch_name(STR("crafter"), 1, &arena), "crafter_00001"));
-	assert_true(str_is(batch_name(STR("crafter"), BATCH_AGENTS_MAX, &arena),
-			   "crafter_25000"));
+	assert_true(str_is(batch_name(STR("crafter"), BATCH_AGENTS_MAX, &arena), "crafter_25000"));
 	/* the limit counts characters, not bytes */
 	for (int i = 0; i < AGENT_NAME_CODE_POINTS_MAX - BATCH_NAME_DIGITS; i++)
 		strcat(prefix, "\xc3\xa9");
@@ -145,8 +144,7 @@ static void a_steward_whose_key_does_not_end_has_to_stay(void **state)
 	assert_int_equal(steward_stays(keys, 3, STR("per_b"), STR(""), NULL), ST_OK);
 	assert_int_equal(steward_stays(keys, 3, STR("per_c"), STR(""), NULL), ST_OK);
 	assert_int_equal(steward_stays(keys, 3, STR(""), STR("key_a1"), NULL), ST_OK);
-	assert_int_equal(steward_stays(&keys[1], 2, STR(""), STR("key_a2"), NULL),
-			 ST_LAST_STEWARD);
+	assert_int_equal(steward_stays(&keys[1], 2, STR(""), STR("key_a2"), NULL), ST_LAST_STEWARD);
 	keys[2].ends = false;
 	assert_int_equal(steward_stays(keys, 3, STR("per_a"), STR(""), NULL), ST_OK);
 	/* nobody signs any more, but who goes is not to blame */
@@ -157,8 +155,8 @@ static void roles_of_people_read_and_print_the_same(void **state)
 {
 	(void)state;
 	for (int i = 0; registry_person_role_names[i]; i++) {
-		enum registry_person_role role = person_role_of(str_of(
-			registry_person_role_names[i]));
+		enum registry_person_role role =
+			person_role_of(str_of(registry_person_role_names[i]));
 
 		assert_int_equal(role, i + 1);
 		assert_true(str_is(person_role_name(role), registry_person_role_names[i]));

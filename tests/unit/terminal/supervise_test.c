@@ -228,10 +228,11 @@ static void invariants_are_taken_word_for_word(void **state)
 
 	(void)state;
 	arena_init(&arena, 1024 * 1024);
-	assert_int_equal(read_invariants(&arena, "# A text\n\n**INV-1:** One rule.\nwords\n"
-						 "**INV-2a:** Another; with **bold:** words.\n"
-						 "**INV-3** no colon\n not at the start **INV-4:** x\n"
-						 "**INV-5:** \n**INV-6:** last"),
+	assert_int_equal(read_invariants(&arena,
+					 "# A text\n\n**INV-1:** One rule.\nwords\n"
+					 "**INV-2a:** Another; with **bold:** words.\n"
+					 "**INV-3** no colon\n not at the start **INV-4:** x\n"
+					 "**INV-5:** \n**INV-6:** last"),
 			 ST_OK);
 	assert_int_equal(invariant_count, 3);
 	assert_true(str_is(invariants[0].invariant_id, "INV-1"));

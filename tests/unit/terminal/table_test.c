@@ -88,9 +88,10 @@ static void control_characters_are_not_written(void **state)
 
 	(void)state;
 	buf_init(&buf, &arena, 64);
-	text_write_safe(&buf, STR("a\033[2Jb\nc\x7f"
-				  "d\xc2\x9b"
-				  "e"),
+	text_write_safe(&buf,
+			STR("a\033[2Jb\nc\x7f"
+			    "d\xc2\x9b"
+			    "e"),
 			40);
 	assert_string_equal(buf_str(&buf).data, "a?[2Jb?c?d?e");
 }
@@ -158,10 +159,18 @@ static void durations_are_short(void **state)
 
 static const struct option_spec some_options[] = {
 	{ .name = "by", .value = "WHO", .help = "whose", .kind = OPTION_TEXT, .required = true },
-	{ .name = "size", .value = "N", .help = "how many", .kind = OPTION_INTEGER, .min = 1,
+	{ .name = "size",
+	  .value = "N",
+	  .help = "how many",
+	  .kind = OPTION_INTEGER,
+	  .min = 1,
 	  .max = 9 },
-	{ .name = "kind", .value = "KIND", .help = "which", .kind = OPTION_CHOICE,
-	  .choices = "old|new", .repeated = true },
+	{ .name = "kind",
+	  .value = "KIND",
+	  .help = "which",
+	  .kind = OPTION_CHOICE,
+	  .choices = "old|new",
+	  .repeated = true },
 	{ 0 },
 };
 
@@ -180,7 +189,10 @@ static const struct command some[] = {
 	  .arguments = some_arguments,
 	  .options = some_options },
 	{ .id = COMMAND_DOWN, .noun = "look", .summary = "look at it", .example = "piopl look" },
-	{ .id = COMMAND_SUPERVISE, .noun = "secret", .summary = "not shown", .example = "piopl secret",
+	{ .id = COMMAND_SUPERVISE,
+	  .noun = "secret",
+	  .summary = "not shown",
+	  .example = "piopl secret",
 	  .hidden = true },
 	{ .id = COMMAND_NONE },
 };

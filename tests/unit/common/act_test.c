@@ -9,15 +9,14 @@
 
 #include "clock.h"
 #include "gen/registry.h"
-#include "services/registry/act.h"
+#include "act.h"
 
 #define NOW_MS INT64_C(1767225600000)
 #define STEWARD 2u
 #define AUDITOR 4u
 
-static const struct act_rule *const kill_rule =
-	ACT_RULE(REGISTRY_KILL_ORDER_PURPOSE, registry_kill_order_type, struct registry_kill_order,
-		 STEWARD);
+static const struct act_rule *const kill_rule = ACT_RULE(
+	REGISTRY_KILL_ORDER_PURPOSE, registry_kill_order_type, struct registry_kill_order, STEWARD);
 
 struct world {
 	struct arena arena;

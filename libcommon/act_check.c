@@ -29,8 +29,8 @@ static enum st payload_decode(const struct act_rule *rule, struct str payload, s
 			      void *ret, struct problem *problem)
 {
 	struct problem inner = { 0 };
-	enum st st = proto_decode(rule->payload, payload, PROTO_UNKNOWN_REFUSED, arena, ret,
-				  &inner);
+	enum st st =
+		proto_decode(rule->payload, payload, PROTO_UNKNOWN_REFUSED, arena, ret, &inner);
 	char pointer[sizeof(inner.pointer) + sizeof("/act/payload: ")];
 
 	if (st == ST_OK)

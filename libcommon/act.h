@@ -30,7 +30,8 @@ struct act_rule {
 };
 
 #define ACT_RULE(purpose_, type_, struct_, roles_)                                                 \
-	(&(const struct act_rule){ (purpose_), &(type_), offsetof(struct_, issued_at_ms), (roles_) })
+	(&(const struct act_rule){ (purpose_), &(type_), offsetof(struct_, issued_at_ms),          \
+				   (roles_) })
 
 /* An act that was checked, as it is kept. */
 struct act {
@@ -81,9 +82,10 @@ MUST_CHECK enum st act_spend(const struct act_source *source, const struct act *
 #define ACT_STATEMENT_INSERT                                                                       \
 	{                                                                                          \
 		"act_insert",                                                                      \
-		"INSERT INTO signed_act (digest, purpose, key_id, payload, signature, used_ms) "   \
-		"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (digest) DO NOTHING",                 \
-		"xttxxi", ""                                                                       \
+			"INSERT INTO signed_act (digest, purpose, key_id, payload, signature, "    \
+			"used_ms) "                                                                \
+			"VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (digest) DO NOTHING",         \
+			"xttxxi", ""                                                               \
 	}
 
 #endif
