@@ -15,6 +15,7 @@
 #define FOLLOW_ASK_AGAIN_MS 500
 #define FOLLOW_EVEN_MS 50 /* hints are not signed: they cannot make this reader ask more often */
 #define FOLLOW_STOPPED_MS 5000
+#define FOLLOW_SILENCE_MS 3000 /* a head comes each second: its silence hides what may be there */
 #define FOLLOW_DEATHS_MAX 3
 #define FOLLOW_READ_TIMEOUT_MS 5000
 
@@ -26,6 +27,7 @@ struct source {
 	bool behind;           /* ask the outbox before taking live events */
 	bool stopped;          /* its outbox did not verify, or no longer has what is missing */
 	uint64_t ask_at_ns;
+	uint64_t heard_ns;
 	size_t live_count;
 	struct follow_item live[SVC_BATCH_MAX];
 	struct bus_subscription *events, *heads;
@@ -445,6 +447,7 @@ static void take_messages(struct follower *follower, struct bus_message *message
 		struct source *source = source_of_subject(follower, messages[i].subject);
 		if (!source)
 			continue;
+		source->heard_ns = clock_mono_ns();
 		if (strncmp(messages[i].subject, "piopl.head.", 11) == 0)
 			take_head(follower, source, &messages[i]);
 		else
@@ -465,7 +468,12 @@ static bool ask_those_behind(struct follower *follower)
 
 	for (size_t s = 0; s < follower->source_count && !svc_stopping(); s++) {
 		struct source *source = &follower->sources[s];
-		if (!source->behind || clock_mono_ns() < source->ask_at_ns)
+		uint64_t now_ns = clock_mono_ns();
+		if (now_ns - source->heard_ns > FOLLOW_SILENCE_MS * 1000000ull) {
+			source->behind = true;
+			source->heard_ns = now_ns;
+		}
+		if (!source->behind || now_ns < source->ask_at_ns)
 			continue;
 		/* what stopped it may have been repaired in our own table */
 		enum st st = source->stopped ? source_load(follower, source) : ST_OK;

@@ -3,7 +3,9 @@
  * frozen set, and two rows about the same thing stand in it in the order of their ids (the second
  * was written under the first one's lock). A round is swept by id, numbered gaplessly in batches,
  * each batch signed once, all recorded in the same transaction, then published. What was recorded
- * but not acknowledged when the relay died is published again, with the same numbers, at start. */
+ * but not acknowledged by the stream (the relay died, the broker's disk is full) is published again
+ * later with the same numbers and signatures; numbering goes on meanwhile, since readers can ask the
+ * outbox. */
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -19,6 +21,7 @@
 #define RELAY_BATCHES_MAX 64
 #define RELAY_BATCH_BYTES_MAX (256 * 1024)
 #define RELAY_SETTLE_MS 5000
+#define RELAY_RETRY_MS 2000
 #define HEAD_PERIOD_MS 1000
 
 struct relay {
@@ -30,6 +33,8 @@ struct relay {
 	int64_t id_last;      /* swept in the open round */
 	int64_t id_max;       /* last of the open round */
 	uint64_t head_ns;     /* when the head was last told */
+	uint64_t retry_ns;    /* the stream took nothing: not before then again */
+	bool refused;         /* the stream took nothing the last time */
 	struct svc *svc;
 	struct arena *arena;
 };
@@ -244,7 +249,7 @@ static enum st publish_batch(struct relay *relay, const struct relay_work *work,
 
 static void tell_head(struct relay *relay)
 {
-	struct common_relay_head head = { .sequence = relay->published };
+	struct common_relay_head head = { .sequence = relay->next - 1 };
 	char subject[BUS_SUBJECT_MAX];
 	struct str text;
 
@@ -254,31 +259,52 @@ static void tell_head(struct relay *relay)
 		(void)!bus_publish(relay->svc->bus, subject, text);
 }
 
-/* Until it is out or the service stops: the rows are recorded, so there is nothing to undo. */
+static enum st publish_once(struct relay *relay, const struct relay_work *work,
+			    struct problem *problem)
+{
+	struct svc *svc = relay->svc;
+
+	TRY(bus_stream_ready(svc->bus, svc->definition->name, svc->config.outbox_keep_ms / 1000,
+			     problem));
+	for (size_t b = 0; b < work->batch_count; b++)
+		TRY(publish_batch(relay, work, &work->batches[b]));
+	enum st st = bus_stream_settle(svc->bus, RELAY_SETTLE_MS);
+	if (st != ST_OK)
+		problem_set(problem, st, "", "not all of them were acknowledged");
+	return st;
+}
+
+static void note_refused(struct relay *relay, bool refused, const char *words)
+{
+	if (refused && !relay->refused)
+		log_write(LOG_ERROR, &(struct log_fields){ .category = "relay" },
+			  "the stream takes no events, they wait in the outbox: %s", words);
+	if (!refused && relay->refused)
+		log_write(LOG_INFO, &(struct log_fields){ .category = "relay" },
+			  "the stream takes events again");
+	relay->refused = refused;
+	relay->svc->process->bus = !refused;
+	if (refused)
+		relay->retry_ns = clock_mono_ns() + RELAY_RETRY_MS * 1000000ull;
+}
+
+/* The rows are recorded: what the stream does not take now is published again later. */
 static void work_publish(struct relay *relay, const struct relay_work *work)
 {
+	const struct relay_batch *last = &work->batches[work->batch_count - 1];
 	struct problem problem = { 0 };
 
-	while (!svc_stopping()) {
-		enum st st = bus_stream_ready(relay->svc->bus, relay->svc->definition->name,
-					      relay->svc->config.outbox_keep_ms / 1000, &problem);
-		for (size_t b = 0; st == ST_OK && b < work->batch_count; b++)
-			st = publish_batch(relay, work, &work->batches[b]);
-		if (st == ST_OK)
-			st = bus_stream_settle(relay->svc->bus, RELAY_SETTLE_MS);
-		relay->svc->process->bus = st == ST_OK;
-		if (st == ST_OK)
-			break;
-		log_write(LOG_WARN, &(struct log_fields){ .category = "relay" },
-			  "events are not acknowledged by the bus, publishing again: %s",
-			  problem.detail);
-		svc_pause(RELAY_STANDBY_MS);
-	}
 	if (svc_stopping())
 		return;
-	const struct relay_batch *last = &work->batches[work->batch_count - 1];
-	relay->published = last->first + (int64_t)last->count - 1;
-	metric_add(SVC_METRIC_EVENTS_PUBLISHED, work->row_count);
+	enum st st = publish_once(relay, work, &problem);
+	/* A run that met a reconnect is not acknowledged whole; the same again mostly is. */
+	if (st == ST_UNAVAILABLE && !relay->refused)
+		st = publish_once(relay, work, &problem);
+	note_refused(relay, st != ST_OK, problem.detail);
+	if (st == ST_OK) {
+		relay->published = last->first + (int64_t)last->count - 1;
+		metric_add(SVC_METRIC_EVENTS_PUBLISHED, work->row_count);
+	}
 	tell_head(relay);
 }
 
@@ -318,43 +344,60 @@ static enum st relay_step(struct relay *relay, struct relay_work *work)
 	return db_commit(tx, &problem);
 }
 
-/* Publishes again what was recorded and perhaps not acknowledged. */
-static enum st relay_catch_up(struct relay *relay)
+/* The oldest batch that is recorded and not acknowledged, as it was signed then. */
+static enum st waiting_load(struct relay *relay, struct relay_work *work)
 {
-	static struct relay_work work;
 	struct problem problem = { 0 };
+	struct db_rows batches;
+	struct db_tx *tx;
 
-	while (relay->published < relay->next - 1 && !svc_stopping()) {
-		struct db_rows batches;
-		struct db_tx *tx;
-		work.batch_count = 0;
-		arena_reset(relay->arena);
-		TRY(db_begin(relay->svc->db, &tx, &problem));
-		enum st st = db_query(tx, &svc_statements[SVC_BATCHES_AFTER], relay->arena,
-				      &batches, DB_I64(relay->published), DB_I64(1),
-				      DB_I64(SVC_BATCH_MAX));
-		if (st == ST_OK && batches.count == 0)
-			st = ST_NOT_FOUND;
-		if (st == ST_OK)
-			st = db_query(tx, &svc_statements[SVC_BATCH_ROWS], relay->arena, &work.rows,
-				      DB_I64(db_i64(&batches, 0, 4)),
-				      DB_I64(db_i64(&batches, 0, 5)),
-				      DB_TEXT(db_text(&batches, 0, 2)),
-				      DB_TEXT(db_text(&batches, 0, 3)));
-		db_rollback(tx);
-		if (st == ST_NOT_FOUND) {
-			relay->published = relay->next - 1;
-			return ST_OK;
-		}
-		TRY(st);
-		work.batches[0].from = 0;
-		work.batches[0].count = work.rows.count;
-		work.batch_count = 1;
-		work.row_count = work.rows.count;
-		TRY(work_sign(relay, &work, db_i64(&batches, 0, 0)));
-		work_publish(relay, &work);
+	work->batch_count = 0;
+	TRY(db_begin(relay->svc->db, &tx, &problem));
+	enum st st = db_query(tx, &svc_statements[SVC_BATCHES_AFTER], relay->arena, &batches,
+			      DB_I64(relay->published), DB_I64(1), DB_I64(SVC_BATCH_MAX));
+	if (st == ST_OK && batches.count == 0)
+		st = ST_NOT_FOUND;
+	if (st == ST_OK)
+		st = db_query(tx, &svc_statements[SVC_BATCH_ROWS], relay->arena, &work->rows,
+			      DB_I64(db_i64(&batches, 0, 4)), DB_I64(db_i64(&batches, 0, 5)),
+			      DB_TEXT(db_text(&batches, 0, 2)), DB_TEXT(db_text(&batches, 0, 3)));
+	db_rollback(tx);
+	TRY(st);
+	/* rows that are gone cannot be sent; their readers find out from the outbox */
+	if ((int64_t)work->rows.count != db_i64(&batches, 0, 1)) {
+		relay->published = db_i64(&batches, 0, 0) + db_i64(&batches, 0, 1) - 1;
+		return ST_INTERNAL;
 	}
+	work->batches[0].from = 0;
+	work->batches[0].count = work->rows.count;
+	work->batch_count = 1;
+	work->row_count = work->rows.count;
+	TRY(work_sign(relay, work, db_i64(&batches, 0, 0)));
+	struct batch *sealed = &work->batches[0].sealed;
+	struct str signature = db_text(&batches, 0, 7);
+	ASSERT(signature.size == SIGNATURE_BYTES);
+	base64_encode(signature.data, signature.size, sealed->signature);
+	str_copy(db_text(&batches, 0, 6), sealed->key_id, sizeof(sealed->key_id));
 	return ST_OK;
+}
+
+static bool waiting(const struct relay *relay)
+{
+	return relay->published < relay->next - 1;
+}
+
+/* One batch of those. */
+static enum st waiting_publish(struct relay *relay, struct relay_work *work)
+{
+	if (!waiting(relay) || clock_mono_ns() < relay->retry_ns)
+		return ST_OK;
+	enum st st = waiting_load(relay, work);
+	if (st == ST_OK)
+		work_publish(relay, work);
+	/* forgotten already: kept shorter than the stream was away */
+	if (st == ST_NOT_FOUND)
+		relay->published = relay->next - 1;
+	return st == ST_NOT_FOUND ? ST_OK : st;
 }
 
 static void note_published(struct relay *relay)
@@ -384,31 +427,41 @@ static void relay_wait(struct svc *svc)
 		(void)!read(svc->wake_fd, &count, sizeof(count));
 }
 
+/* New rows get their numbers; they are published at once when nothing older waits. */
+static enum st relay_turn(struct relay *relay, struct relay_work *work)
+{
+	TRY(waiting_publish(relay, work));
+	arena_reset(relay->arena);
+	bool first = !waiting(relay);
+	TRY(relay_step(relay, work));
+	work_advance(relay, work);
+	if (first)
+		work_publish(relay, work);
+	else
+		tell_head(relay);
+	return ST_OK;
+}
+
 /* While this process leads; returns to stand by when something breaks. */
 static void relay_lead(struct relay *relay)
 {
 	static struct relay_work work;
 	struct svc *svc = relay->svc;
-	enum st st = relay_load(relay);
 
-	if (st == ST_OK)
-		st = relay_catch_up(relay);
+	arena_reset(relay->arena);
+	enum st st = relay_load(relay);
 	while (st == ST_OK && svc_leads(svc)) {
 		arena_reset(relay->arena);
-		st = relay_step(relay, &work);
-		if (st == ST_OK) {
-			work_advance(relay, &work);
-			work_publish(relay, &work);
-			continue;
-		}
+		st = relay_turn(relay, &work);
 		if (st != ST_NOT_FOUND)
-			break;
+			continue;
 		st = ST_OK;
 		note_published(relay);
 		if (clock_mono_ns() - relay->head_ns > HEAD_PERIOD_MS * 1000000ull)
 			tell_head(relay);
-		svc->process->bus = bus_is_connected(svc->bus);
-		relay_wait(svc);
+		svc->process->bus = !relay->refused && bus_is_connected(svc->bus);
+		if (!waiting(relay) || relay->refused)
+			relay_wait(svc);
 	}
 	note_published(relay);
 	if (st != ST_OK)

@@ -1,12 +1,19 @@
 # Tests: every *_test.c is a program of its own. Unit tests link what is pure; store, integration
 # and end-to-end tests link everything and start their own PostgreSQL and nats-server.
-TEST_LIB_SRC := $(wildcard tests/lib/*.c)
+TEST_LIB_SRC := $(filter-out tests/lib/limit.c,$(wildcard tests/lib/*.c))
 TEST_LIB_OBJ := $(TEST_LIB_SRC:%.c=$(BUILD)/obj/%.o)
 TEST_LIB := $(BUILD)/libtest.a
 $(TEST_LIB): $(TEST_LIB_OBJ)
 	@rm -f $@
 	@echo "  ar    $@"
 	@ar rcs $@ $^
+
+# Runs one test program: a time limit, and nothing left behind.
+LIMIT := $(BUILD)/bin/limit
+$(LIMIT): $(BUILD)/obj/tests/lib/limit.o
+	@mkdir -p $(@D)
+	@echo "  link  $@"
+	@$(CC) $(LDFLAGS) $^ -o $@
 
 UNIT_SRC := $(sort $(shell find tests/unit -name '*_test.c' 2>/dev/null))
 FULL_SRC := $(sort $(shell find tests/store tests/integration tests/e2e tests/chaos -name '*_test.c' 2>/dev/null))
@@ -34,16 +41,28 @@ $(FULL_BIN): $(BUILD)/test/%: $(BUILD)/obj/tests/%.o $(TEST_LIB) $(COMMON_LIB)
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -o $@ -lcmocka $(LIBS_ALL)
 
-.PHONY: test unit
-unit: $(UNIT_BIN) ## build and run the unit tests
-	@tests/lib/run $(UNIT_BIN)
+include tests/fuzz/module.mk
+include tests/lint/module.mk
+
+# Programs of others that tests use, from npm: once for a lock file.
+NODE_STAMPS := $(patsubst %/package-lock.json,%/node_modules/.stamp,$(sort \
+	$(filter-out tests/contract/package-lock.json,$(shell find tests -name node_modules -prune -o -name package-lock.json -print))))
+$(NODE_STAMPS): %/node_modules/.stamp: %/package.json %/package-lock.json
+	@cd $* && npm ci --no-audit --no-fund
+	@touch $@
+
+# As many jobs as processors, unless make was told.
+JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+
+.PHONY: test unit tests
+unit: $(UNIT_BIN) $(LIMIT) ## build and run the unit tests
+	@BUILD=$(BUILD) tests/lib/run $(UNIT_BIN)
 
 test: deps ## install what is needed, build, run every test; ends with "N passed, N failed"
-	@$(MAKE) --no-print-directory -j2 all tests
+	@$(MAKE) --no-print-directory $(JOBS) all tests
 	@tests/lib/run-all $(BUILD)
 
-.PHONY: tests
-tests: $(UNIT_BIN) $(FULL_BIN)
+tests: $(UNIT_BIN) $(FULL_BIN) $(REPLAY_BIN) $(BUILD)/bin/probe $(LIMIT) $(CONTRACT_NODE) $(NODE_STAMPS)
 
 # The probe: a service for tests, with a contract of its own beside the product's.
 PROBE_GEN := $(BUILD)/probe/gen/probe.c

@@ -3,6 +3,7 @@
  * the inbox. Nothing else writes to the log. */
 #include "clock.h"
 #include "gen/registry.h"
+#include "log.h"
 #include "service.h"
 
 /* ---- the cache ---- */
@@ -25,10 +26,13 @@ static enum st classes_load(struct audit_cache *cache, const struct svc_scope *s
 	return ST_OK;
 }
 
-static void head_set(struct audit_head *head, struct str body, int64_t position)
+static enum st head_set(struct audit_head *head, struct str hash, int64_t position)
 {
-	sha256_of(body.data, body.size, &head->hash);
+	if (hash.size != HASH_BYTES)
+		return ST_LOG_DAMAGED;
+	memcpy(head->hash.bytes, hash.data, HASH_BYTES);
 	head->position = position;
+	return ST_OK;
 }
 
 /* Heads of the records that no segment covers yet. */
@@ -39,17 +43,11 @@ static enum st tail_load(struct audit_cache *cache, const struct svc_scope *scop
 	TRY(db_query(scope->tx, &audit_statements[AUDIT_TAIL_HEADS], scope->arena, &rows,
 		     DB_I64(indexed)));
 	for (size_t i = 0; i < rows.count; i++) {
-		struct str body = db_text(&rows, i, 0);
-		struct audit_record record;
-		struct audit_head *head;
+		struct audit_head *head = audit_heads_of(&cache->heads, db_text(&rows, i, 0));
 
-		if (proto_decode(&audit_record_type, body, PROTO_UNKNOWN_REFUSED, scope->arena,
-				 &record, NULL) != ST_OK)
-			return ST_LOG_DAMAGED;
-		head = audit_heads_of(&cache->heads, record.agent_id);
 		if (!head)
 			return ST_UNAVAILABLE; /* passes when the indexer has caught up */
-		head_set(head, body, record.log_id);
+		TRY(head_set(head, db_text(&rows, i, 1), db_i64(&rows, i, 2)));
 	}
 	return ST_OK;
 }
@@ -143,16 +141,11 @@ static enum st heads_ask(struct audit_cache *cache, const struct svc_scope *scop
 		return ST_LOG_DAMAGED;
 	for (size_t i = 0; i < rows.count; i++) {
 		struct audit_head *head = audit_heads_of(&cache->heads, db_text(&rows, i, 0));
-		struct str hash = db_text(&rows, i, 1);
 
 		ASSERT(head != NULL);
 		/* a head from the tail is newer than the table's, unless the newest one expired */
-		if (!db_is_null(&rows, i, 1) && head->position < db_i64(&rows, i, 2)) {
-			if (hash.size != HASH_BYTES)
-				return ST_LOG_DAMAGED;
-			memcpy(head->hash.bytes, hash.data, HASH_BYTES);
-			head->position = db_i64(&rows, i, 2);
-		}
+		if (!db_is_null(&rows, i, 1) && head->position < db_i64(&rows, i, 2))
+			TRY(head_set(head, db_text(&rows, i, 1), db_i64(&rows, i, 2)));
 		if (!db_is_null(&rows, i, 3))
 			head->sealed_position = db_i64(&rows, i, 3);
 		head->loaded = true;
@@ -192,25 +185,33 @@ static enum st entries_fill(struct audit_cache *cache, const struct svc_scope *s
 
 /* ---- writing ---- */
 
-static enum st records_write(const struct svc_scope *scope, const struct audit_entry *entries,
-			     size_t count)
+static enum st record_write(struct db_copy *copy, const struct audit_entry *entry)
+{
+	return db_copy_row(copy, (const struct db_value[]){
+					 DB_I32(entry->part), DB_I64(entry->position),
+					 DB_I64(entry->evidence->timestamp_ms),
+					 DB_I64(entry->evidence_key),
+					 DB_I64S(entry->terms.items, entry->terms.count),
+					 DB_TEXT(entry->text) });
+}
+
+/* Records are made while the server stores those before them. */
+static enum st records_append(const struct svc_scope *scope, struct merkle_tree *tree,
+			      struct str source, struct audit_entry *entries, size_t count,
+			      struct audit_node_run *nodes)
 {
 	struct db_copy *copy;
+	enum st st = ST_OK, end;
 
+	audit_nodes_clear(nodes);
 	TRY(db_copy_begin(scope->tx, AUDIT_RECORD_COPY, AUDIT_RECORD_COLUMNS, &copy));
-	for (size_t i = 0; i < count; i++) {
-		const struct audit_entry *entry = &entries[i];
-
-		/* a failure stays with the transaction and comes back from db_copy_end */
-		if (db_copy_row(copy, (const struct db_value[]){
-					      DB_I32(entry->part), DB_I64(entry->position),
-					      DB_I64(entry->evidence->timestamp_ms),
-					      DB_I64(entry->evidence_key),
-					      DB_I64S(entry->terms.items, entry->terms.count),
-					      DB_TEXT(entry->text) }) != ST_OK)
-			break;
+	for (size_t i = 0; i < count && st == ST_OK; i++) {
+		st = audit_append(tree, source, &entries[i], scope->arena, nodes);
+		if (st == ST_OK)
+			st = record_write(copy, &entries[i]);
 	}
-	return db_copy_end(copy, (int64_t)count);
+	end = db_copy_end(copy, (int64_t)count); /* ends a copy that failed, too */
+	return st != ST_OK ? st : end;
 }
 
 static enum st leaves_write(const struct svc_scope *scope, const struct audit_entry *entries,
@@ -361,7 +362,6 @@ static enum st batch_write(const struct svc_scope *scope, struct str source,
 {
 	const struct audit_entry *last = &entries[count - 1];
 
-	TRY(records_write(scope, entries, count));
 	TRY(leaves_write(scope, entries, count));
 	TRY(nodes_write(scope, nodes));
 	TRY(tree_write(scope, tree, entries[0].position));
@@ -369,7 +369,8 @@ static enum st batch_write(const struct svc_scope *scope, struct str source,
 	TRY(db_write(scope->tx, &audit_statements[AUDIT_SOURCE_MOVE], 1, ST_EVIDENCE_OUT_OF_ORDER,
 		     DB_TEXT(source), DB_I64(entries[0].source_sequence),
 		     DB_I64(last->source_sequence), DB_I64(last->position), DB_I64((int64_t)count)));
-	return seals_write(scope, entries, count);
+	TRY(seals_write(scope, entries, count));
+	return db_check(scope->tx); /* what is wrong is seen here, not first at the commit */
 }
 
 static enum st batch_append(struct audit_service *audit, const struct svc_scope *scope,
@@ -385,9 +386,22 @@ static enum st batch_append(struct audit_service *audit, const struct svc_scope 
 	TRY(entries_fill(cache, scope, events, count, entries));
 	/* From here until it is all queued the cache is between two trees. */
 	cache->valid = false;
-	TRY(audit_append(&cache->tree, events[0].source, entries, count, scope->arena, nodes));
+	TRY(records_append(scope, &cache->tree, events[0].source, entries, count, nodes));
 	TRY(batch_write(scope, events[0].source, entries, count, nodes, &cache->tree));
 	cache->valid = true;
+	return ST_OK;
+}
+
+/* Only what can never be stored is set aside: a name that PostgreSQL has no text for. */
+static enum st evidence_check(const struct svc_event *events, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const struct common_evidence *evidence = events[i].data;
+
+		ASSERT(i == 0 || events[i].sequence > events[i - 1].sequence);
+		if (memchr(evidence->agent_id.data, '\0', evidence->agent_id.size))
+			return ST_MESSAGE_INVALID;
+	}
 	return ST_OK;
 }
 
@@ -395,12 +409,24 @@ enum st audit_on_evidence(struct svc_event *events, size_t count)
 {
 	struct svc_scope scope = svc_scope_of_event(&events[0]);
 
-	for (size_t i = 1; i < count; i++)
-		ASSERT(events[i].sequence > events[i - 1].sequence);
+	TRY(evidence_check(events, count));
 	for (size_t i = 0; i < count; i += AUDIT_BATCH_MAX) {
 		size_t n = count - i < AUDIT_BATCH_MAX ? count - i : AUDIT_BATCH_MAX;
+		enum st st = batch_append(events[0].state, &scope, events + i, n);
 
-		TRY(batch_append(events[0].state, &scope, events + i, n));
+		if (st == ST_OK)
+			continue;
+		if (st_info(st)->kind == ST_KIND_UNAVAILABLE)
+			return st;
+		/* Ours, or the log's: no reason to pass over evidence. The source waits until it is
+		 * repaired; setting it aside would be a gap. */
+		log_write(LOG_ERROR, &(struct log_fields){ .category = "append",
+							   .status = st_info(st)->code },
+			  "evidence of \"%.*s\" from sequence %lld waits: %s",
+			  STR_ARG(events[0].source), (long long)events[i].sequence,
+			  db_tx_error(scope.tx));
+		return problem_set(&events[0].problem, ST_UNAVAILABLE, "", "%s: %s",
+				   st_info(st)->code, db_tx_error(scope.tx));
 	}
 	return ST_OK;
 }

@@ -122,11 +122,13 @@ struct audit_node_run { /* entries of tiles above the leaves, that an append com
 };
 #define AUDIT_TILE_LEVELS 7
 
-/* Gives the entries their positions, links them into their chains, grows the tree. `ret_nodes` is
- * by tile level, [0] is level 1. ST_TOO_LARGE: the arena is full; heads and tree are then spent. */
+/* Before the first of up to AUDIT_BATCH_MAX entries; `nodes` is by tile level, [0] is level 1. */
+void audit_nodes_clear(struct audit_node_run nodes[AUDIT_TILE_LEVELS]);
+/* Gives the entry its position, links it into its chain, grows the tree. ST_TOO_LARGE: the arena is
+ * full; head and tree are then spent. */
 MUST_CHECK enum st audit_append(struct merkle_tree *tree, struct str source,
-				struct audit_entry *entries, size_t count, struct arena *arena,
-				struct audit_node_run ret_nodes[AUDIT_TILE_LEVELS]);
+				struct audit_entry *entry, struct arena *arena,
+				struct audit_node_run nodes[AUDIT_TILE_LEVELS]);
 
 /* The frontier as it is stored: roots largest first. */
 #define AUDIT_FRONTIER_BYTES_MAX (63 * HASH_BYTES)

@@ -113,18 +113,17 @@ static enum st entry_link(struct audit_entry *entry, struct str source, int64_t 
 	return ST_OK;
 }
 
-enum st audit_append(struct merkle_tree *tree, struct str source, struct audit_entry *entries,
-		     size_t count, struct arena *arena,
-		     struct audit_node_run ret_nodes[AUDIT_TILE_LEVELS])
+void audit_nodes_clear(struct audit_node_run nodes[AUDIT_TILE_LEVELS])
 {
-	ASSERT(count > 0 && count <= AUDIT_BATCH_MAX);
 	for (int i = 0; i < AUDIT_TILE_LEVELS; i++)
-		ret_nodes[i] = (struct audit_node_run){ .level = i + 1 };
-	for (size_t i = 0; i < count; i++) {
-		TRY(entry_link(&entries[i], source, tree->size, arena));
-		TRY(merkle_append(tree, &entries[i].leaf, node_take, ret_nodes));
-	}
-	return ST_OK;
+		nodes[i] = (struct audit_node_run){ .level = i + 1 };
+}
+
+enum st audit_append(struct merkle_tree *tree, struct str source, struct audit_entry *entry,
+		     struct arena *arena, struct audit_node_run nodes[AUDIT_TILE_LEVELS])
+{
+	TRY(entry_link(entry, source, tree->size, arena));
+	return merkle_append(tree, &entry->leaf, node_take, nodes);
 }
 
 size_t audit_part_runs(const struct audit_entry *entries, size_t count, struct audit_part_run *ret)

@@ -5,9 +5,6 @@
 
 #include "service.h"
 
-#define SEGMENTS_A_TICK 4
-#define BODIES_AT_ONCE 1024
-
 enum st audit_indexed_to(struct db_tx *tx, struct arena *arena, int64_t *ret)
 {
 	struct db_rows rows;
@@ -123,53 +120,24 @@ static size_t lasts_find(const struct build *b, struct last *lasts)
 	return count;
 }
 
-struct fold {
-	int32_t parts[BODIES_AT_ONCE];
-	int64_t positions[BODIES_AT_ONCE], lengths[BODIES_AT_ONCE];
-	struct str agents[BODIES_AT_ONCE], hashes[BODIES_AT_ONCE];
-	struct hash hash[BODIES_AT_ONCE];
-};
-
-static int position_order(const void *a, const void *b)
-{
-	const struct last *x = a, *y = b;
-
-	return x->position < y->position ? -1 : x->position > y->position;
-}
-
+/* The server hashes the last records itself: their texts need not come here. */
 static enum st lasts_fold(const struct build *b, const struct last *lasts, size_t count)
 {
 	struct arena *arena = b->tick->arena;
-	struct fold *fold = ARENA_NEW(arena, struct fold);
-	struct db_rows rows;
+	int32_t *parts = ARENA_ARRAY(arena, int32_t, count);
+	int64_t *positions = ARENA_ARRAY(arena, int64_t, count);
+	int64_t *lengths = ARENA_ARRAY(arena, int64_t, count);
 
-	if (!fold)
+	if (!parts || !positions || !lengths)
 		return ST_TOO_LARGE;
 	for (size_t i = 0; i < count; i++) {
-		fold->parts[i] = lasts[i].part;
-		fold->positions[i] = lasts[i].position;
-		fold->lengths[i] = lasts[i].count;
-	}
-	TRY(db_query(b->tick->tx, &audit_statements[AUDIT_INDEX_BODIES], arena, &rows,
-		     DB_I32S(fold->parts, count), DB_I64S(fold->positions, count)));
-	if (rows.count != count)
-		return ST_LOG_DAMAGED;
-	for (size_t i = 0; i < count; i++) {
-		struct str body = db_text(&rows, i, 1);
-		struct audit_record record;
-
-		if (db_i64(&rows, i, 0) != fold->positions[i] ||
-		    proto_decode(&audit_record_type, body, PROTO_UNKNOWN_REFUSED, arena, &record,
-				 NULL) != ST_OK)
-			return ST_LOG_DAMAGED;
-		sha256_of(body.data, body.size, &fold->hash[i]);
-		fold->agents[i] = record.agent_id;
-		fold->hashes[i] = (struct str){ (const char *)fold->hash[i].bytes, HASH_BYTES };
+		parts[i] = lasts[i].part;
+		positions[i] = lasts[i].position;
+		lengths[i] = lasts[i].count;
 	}
 	return db_write(b->tick->tx, &audit_statements[AUDIT_CHAIN_FOLD], (int64_t)count,
-			ST_LOG_DAMAGED, DB_TEXTS(fold->agents, count),
-			DB_BYTESS(fold->hashes, count), DB_I64S(fold->lengths, count),
-			DB_I64S(fold->positions, count));
+			ST_LOG_DAMAGED, DB_I32S(parts, count), DB_I64S(positions, count),
+			DB_I64S(lengths, count));
 }
 
 static enum st chains_write(const struct build *b)
@@ -183,11 +151,7 @@ static enum st chains_write(const struct build *b)
 	if (!lasts)
 		return ST_TOO_LARGE;
 	count = lasts_find(b, lasts);
-	qsort(lasts, count, sizeof(lasts[0]), position_order);
-	for (size_t i = 0; i < count; i += BODIES_AT_ONCE)
-		TRY(lasts_fold(b, lasts + i,
-			       count - i < BODIES_AT_ONCE ? count - i : BODIES_AT_ONCE));
-	return ST_OK;
+	return lasts_fold(b, lasts, count);
 }
 
 enum st audit_chains_fold(struct svc_tick_context *tick, int32_t part, int64_t from)
@@ -246,13 +210,10 @@ enum st audit_tick_index(struct svc_tick_context *tick)
 	if (rows.count != 1)
 		return ST_LOG_DAMAGED;
 	size = db_i64(&rows, 0, 0);
-	for (int i = 0; i < SEGMENTS_A_TICK && indexed + AUDIT_SEGMENT <= size; i++) {
-		TRY(segment_index(tick, (int32_t)(indexed / AUDIT_SEGMENT)));
-		indexed += AUDIT_SEGMENT;
+	if (indexed + AUDIT_SEGMENT <= size) {
+		tick->again = indexed + 2 * AUDIT_SEGMENT <= size;
+		return segment_index(tick, (int32_t)(indexed / AUDIT_SEGMENT));
 	}
-	tick->again = indexed + AUDIT_SEGMENT <= size;
-	if (tick->again)
-		return ST_OK;
 	TRY(db_query0(tick->tx, &audit_statements[AUDIT_SEGMENT_STALE_NEXT], tick->arena, &rows));
 	if (rows.count == 0)
 		return ST_OK;

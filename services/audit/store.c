@@ -78,12 +78,13 @@ const struct db_statement audit_statements[AUDIT_STATEMENT_COUNT + 1] = {
 		"T", "txii" },
 	/* The last record of each agent from position $1 on. */
 	[AUDIT_TAIL_HEADS] = { "audit_tail_heads",
-		"SELECT r.body FROM (SELECT max(ARRAY[t.position, p.part]) AS at "
+		"SELECT r.body::json ->> 'agent_id', sha256(convert_to(r.body, 'UTF8')), h.at[1] "
+		"FROM (SELECT max(ARRAY[t.position, p.part]) AS at "
 		"FROM (SELECT p.part FROM " PARTS_FROM("$1") ") AS p CROSS JOIN LATERAL "
 		"(SELECT r.position, r.terms[1] AS agent FROM record r WHERE r.part = p.part AND "
 		"r.position >= $1) AS t GROUP BY t.agent) AS h CROSS JOIN LATERAL (SELECT r.body "
 		"FROM record r WHERE r.part = h.at[2]::int AND r.position = h.at[1]) AS r",
-		"i", "t" },
+		"i", "txi" },
 	[AUDIT_LEAF_INSERT] = { "audit_leaf_insert",
 		"INSERT INTO leaf_run (first, hashes, parts) VALUES ($1, $2, $3)", "ixN", "" },
 	[AUDIT_NODE_INSERT] = { "audit_node_insert",
@@ -115,11 +116,6 @@ const struct db_statement audit_statements[AUDIT_STATEMENT_COUNT + 1] = {
 		"SELECT position, part, time_ms, terms FROM record WHERE part = $1 AND position >= $2 "
 		"ORDER BY position",
 		"ni", "iniI" },
-	[AUDIT_INDEX_BODIES] = { "audit_index_bodies",
-		"SELECT w.position, r.body FROM unnest($1::int[], $2::bigint[]) AS w (part, position) "
-		"CROSS JOIN LATERAL (SELECT r.body FROM record r WHERE r.part = w.part AND "
-		"r.position = w.position) AS r ORDER BY w.position",
-		"NI", "it" },
 	[AUDIT_POSTING_CLEAR] = { "audit_posting_clear", "DELETE FROM posting WHERE segment = $1",
 		"n", "" },
 	[AUDIT_SEGMENT_PUT] = { "audit_segment_put",
@@ -134,12 +130,15 @@ const struct db_statement audit_statements[AUDIT_STATEMENT_COUNT + 1] = {
 		"WHERE segment = $1",
 		"nii", "" },
 	[AUDIT_CHAIN_FOLD] = { "audit_chain_fold",
-		"INSERT INTO chain AS c (agent_id, head_hash, length, last_position) SELECT * FROM "
-		"unnest($1::text[], $2::bytea[], $3::bigint[], $4::bigint[]) ON CONFLICT (agent_id) "
+		"INSERT INTO chain AS c (agent_id, head_hash, length, last_position) SELECT "
+		"r.body::json ->> 'agent_id', sha256(convert_to(r.body, 'UTF8')), w.length, w.position "
+		"FROM unnest($1::int[], $2::bigint[], $3::bigint[]) AS w (part, position, length) "
+		"CROSS JOIN LATERAL (SELECT r.body FROM record r WHERE r.part = w.part AND "
+		"r.position = w.position) AS r ON CONFLICT (agent_id) "
 		"DO UPDATE SET head_hash = CASE WHEN excluded.last_position > c.last_position THEN "
 		"excluded.head_hash ELSE c.head_hash END, length = c.length + excluded.length, "
 		"last_position = greatest(c.last_position, excluded.last_position)",
-		"TXII", "" },
+		"NII", "" },
 	[AUDIT_CHAIN_GET] = { "audit_chain_get",
 		"SELECT head_hash, length, last_position FROM chain WHERE agent_id = $1", "t", "xii" },
 	/* How many records from $1 on have the term $2, and the last one of them. */

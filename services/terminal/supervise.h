@@ -13,7 +13,7 @@
 
 #include "services/terminal/site.h"
 
-#define PARTS_MAX 16
+#define PARTS_MAX 32 /* also the bits of part_spec.needs */
 #define PART_NAME_MAX 32
 #define PART_NOTE_MAX 192
 #define PART_BACKOFF_MS_MIN 50

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #define LINGER_MS 10000
-#define LOOK_MS 10
+#define LOOK_MS 20
 #define KILL_ROUNDS_MAX 1000
 #define PROCESSES_MAX 32768
 

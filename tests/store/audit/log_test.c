@@ -192,13 +192,29 @@ static void evidence_that_was_taken_is_not_taken_again(void **state)
 	(void)state;
 	world_append(&world, 10, 5, NULL);
 	world.sequence = 9;
-	assert_int_equal(world_try_append(&world, "registry", 1, 5, NULL),
-			 ST_EVIDENCE_OUT_OF_ORDER);
+	/* not passed over, not set aside: it waits, and the log says why */
+	assert_int_equal(world_try_append(&world, "registry", 1, 5, NULL), ST_UNAVAILABLE);
+	assert_non_null(strstr(world.problem.detail, "evidence_out_of_order"));
 	world.sequence = 10;
 	assert_int_equal(world_try_append(&world, "registry", 1, 5, NULL), ST_OK);
 	world.sequence = 0; /* another source counts for itself */
 	assert_int_equal(world_try_append(&world, "token", 1, 5, NULL), ST_OK);
 	assert_int_equal(sql("SELECT size FROM audit.tree"), 12);
+}
+
+static void name_with_nul(struct world *w, size_t index, struct common_evidence *evidence)
+{
+	(void)w;
+	(void)index;
+	evidence->agent_id = STR("piopl\0");
+}
+
+static void evidence_that_can_never_be_stored_is_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(world_try_append(&world, "registry", 1, 5, name_with_nul),
+			 ST_MESSAGE_INVALID);
+	assert_int_equal(sql("SELECT size FROM audit.tree"), 0);
 }
 
 /* ---- nobody changes the log ---- */
@@ -517,6 +533,7 @@ int main(void)
 		cmocka_unit_test_setup(a_rolled_back_batch_leaves_no_trace, clean),
 		cmocka_unit_test_setup(an_appender_that_was_away_goes_on_where_the_log_is, clean),
 		cmocka_unit_test_setup(evidence_that_was_taken_is_not_taken_again, clean),
+		cmocka_unit_test_setup(evidence_that_can_never_be_stored_is_refused, clean),
 		cmocka_unit_test_setup(no_role_changes_or_removes_what_was_logged, clean),
 		cmocka_unit_test_setup(a_tampered_log_is_not_signed_and_is_found_out, clean),
 		cmocka_unit_test_setup(a_record_is_found_by_place_and_by_evidence, clean),

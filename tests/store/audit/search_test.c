@@ -359,6 +359,34 @@ static void a_chain_reads_from_its_first_record_to_its_head(void **state)
 	assert_int_equal(world_call(&world, audit_chain_get, &get, &chain), ST_NOT_FOUND);
 }
 
+static int64_t wide_next;
+
+static void agent_of_its_own(struct world *w, size_t index, struct common_evidence *e)
+{
+	(void)index;
+	e->agent_id = label(w, "wide \"agent\" \xe2\x82\xac ", wide_next++);
+}
+
+/* As when thousands of agents are registered at once; their names need escapes. */
+static void a_segment_of_as_many_chains_as_records_is_indexed(void **state)
+{
+	struct audit_chain_get_request get = { .agent_id = STR("wide \"agent\" \xe2\x82\xac 77") };
+	struct audit_chain chain = { 0 };
+
+	(void)state;
+	world_append(&world, 3 * AUDIT_SEGMENT, 1, agent_of_its_own);
+	assert_int_equal(world_tick(&world, audit_tick_index), ST_OK);
+	assert_int_equal(harness_sql_i64(world.harness, "SELECT count(*) FROM audit.segment"), 5);
+	wide_next = 77;
+	world_append(&world, 1, 1, agent_of_its_own);
+	memset(&world_audit.cache, 0, sizeof(world_audit.cache));
+	wide_next = 77;
+	world_append(&world, 1, 1, agent_of_its_own);
+	assert_int_equal(world_call(&world, audit_chain_get, &get, &chain), ST_OK);
+	assert_int_equal(chain.length, 3);
+	assert_int_equal(chain.last_log_id, RECORDS + 3 * AUDIT_SEGMENT + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -369,6 +397,7 @@ int main(void)
 		cmocka_unit_test(a_chain_reads_from_its_first_record_to_its_head),
 		cmocka_unit_test(records_whose_terms_only_look_alike_are_left_out),
 		cmocka_unit_test(a_page_is_bounded_in_bytes),
+		cmocka_unit_test(a_segment_of_as_many_chains_as_records_is_indexed),
 		cmocka_unit_test(a_time_that_ends_before_it_begins_is_refused),
 	};
 

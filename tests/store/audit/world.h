@@ -153,7 +153,9 @@ static inline enum st world_try_append(struct world *w, const char *source, size
 	struct db_tx *tx = world_begin(w);
 
 	world_events(w, tx, source, count, agents, change, events);
-	return world_end(w, tx, audit_on_evidence(events, count));
+	enum st st = audit_on_evidence(events, count);
+	w->problem = events[0].problem;
+	return world_end(w, tx, st);
 }
 
 static inline void world_append(struct world *w, size_t count, int agents, world_change *change)

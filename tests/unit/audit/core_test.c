@@ -283,6 +283,13 @@ static void batch_fill(struct sample_random *random, size_t count, int64_t seque
 	}
 }
 
+static void append_all(struct merkle_tree *tree, struct str source, size_t count)
+{
+	audit_nodes_clear(nodes);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(audit_append(tree, source, &batch[i], &arena, nodes), ST_OK);
+}
+
 /* [AUD-4] batches of any size: dense positions, chains that link, the tree and its tiles */
 static void batches_make_one_log(void **state)
 {
@@ -300,8 +307,7 @@ static void batches_make_one_log(void **state)
 		size_t count = total == 0 ? AUDIT_BATCH_MAX : 1 + sample_next(&random) % 300;
 
 		batch_fill(&random, count, (int64_t)total + 1);
-		assert_int_equal(audit_append(&tree, STR("registry"), batch, count, &arena, nodes),
-				 ST_OK);
+		append_all(&tree, STR("registry"), count);
 		for (size_t i = 0; i < count; i++) {
 			struct auditlog_view view;
 			size_t k = 0;
@@ -351,7 +357,7 @@ static void after_the_seal_a_record_is_marked(void **state)
 		batch[i].head = batch[0].head;
 	evidences[1].operation.type = STR(AUDITLOG_SEAL_TYPE);
 	evidences[3].operation.type = STR(AUDITLOG_SEAL_TYPE);
-	assert_int_equal(audit_append(&tree, STR("audit"), batch, 4, &arena, nodes), ST_OK);
+	append_all(&tree, STR("audit"), 4);
 	assert_true(!batch[0].seals && !batch[0].after_seal);
 	assert_true(batch[1].seals && !batch[1].after_seal);
 	assert_true(!batch[2].seals && batch[2].after_seal);
@@ -370,7 +376,7 @@ static void a_seal_of_another_service_seals_nothing(void **state)
 	audit_heads_clear(&heads);
 	batch_fill(&random, 1, 1);
 	evidences[0].operation.type = STR(AUDITLOG_SEAL_TYPE);
-	assert_int_equal(audit_append(&tree, STR("registry"), batch, 1, &arena, nodes), ST_OK);
+	append_all(&tree, STR("registry"), 1);
 	assert_false(batch[0].seals);
 	assert_int_equal(batch[0].head->sealed_position, -1);
 }

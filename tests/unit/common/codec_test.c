@@ -302,11 +302,11 @@ static void a_long_pointer_is_cut_between_characters(void **state)
 {
 	(void)state;
 	for (size_t shift = 0; shift < 4; shift++) {
-		char text[1024] = "{\"";
+		char text[1024];
 		struct problem problem = { 0 };
 		struct sample_part part;
 
-		strncat(text, "abc", shift);
+		snprintf(text, sizeof(text), "{\"%.*s", (int)shift, "abc");
 		for (size_t i = 0; i < 100; i++)
 			strcat(text, "\xf0\x9f\x98\x80");
 		strcat(text, "\":1}");
