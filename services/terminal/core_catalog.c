@@ -118,6 +118,7 @@ static const struct {
 	const char *summary;
 } nouns[] = {
 	{ "clock", "show the stack's clock, move it in development" },
+	{ "call", "make any call of the contract by its name" },
 	{ "parked", "messages that were set aside after their tries were used up" },
 	{ "agent", "the fleet: create, look at, change, pause, export" },
 	{ "role", "templates of agents" },
@@ -211,6 +212,22 @@ const struct command commands[] = {
 				    .kind = OPTION_DURATION,
 				    .help = "how far: 90s, 15m, 36h, 30d",
 				    .required = true }),
+	},
+	{
+		.id = COMMAND_CALL,
+		.noun = "call",
+		.summary = "make any call of the contract by its name",
+		.about = "The body is the request as JSON; the answer is printed as JSON. The calls\n"
+			 "are in docs/reference.",
+		.example = "piopl call registry agent_get '{\"agent_id\":\"piopl_00001\"}'",
+		.arguments = LIST({ .name = "service",
+				    .value = "NAME",
+				    .kind = OPTION_CHOICE,
+				    .choices = SERVICES,
+				    .help = "whose call it is",
+				    .required = true },
+				  NEEDED("call", "CALL", "its name, agent_get"),
+				  { .name = "body", .value = "JSON", .help = "the request; {} when left out" }),
 	},
 	{
 		.id = COMMAND_PARKED_LIST,

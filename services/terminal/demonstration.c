@@ -1,6 +1,7 @@
 /* demonstration.c: founds the fleet of a new installation and shows that its evidence holds. */
 #include "services/terminal/demonstration.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -213,15 +214,21 @@ static enum st evidence_check(struct terminal *t, struct problem *problem)
 	return ST_OK;
 }
 
+/* Commands as they can be typed here: by the name this program was called. */
 static void next_say(struct terminal *t)
 {
-	terminal_say(t, "\nWhat to try next:\n"
-			"  piopl agent get piopl_00001\n"
-			"  piopl agent activate piopl_00001 --reason \"first of the studio\"\n"
-			"  piopl audit query --agent piopl_00001\n"
-			"  piopl kill --agent piopl_00010 --reason \"a drill\"\n"
-			"  piopl audit verify\n"
-			"  piopl status\n");
+	static const char *const next[] = {
+		"agent get piopl_00001",
+		"agent activate piopl_00001 --reason \"first of the studio\"",
+		"audit query --agent piopl_00001",
+		"kill --agent piopl_00010 --reason \"a drill\"",
+		"audit verify",
+		"status",
+	};
+
+	terminal_say(t, "\nWhat to try next:\n");
+	for (size_t i = 0; i < sizeof(next) / sizeof(next[0]); i++)
+		terminal_say(t, "  %s %s\n", program_invocation_name, next[i]);
 }
 
 enum st demonstration_run(struct terminal *t, struct problem *problem)

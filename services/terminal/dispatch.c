@@ -48,6 +48,7 @@ static command_run *const runners[COMMAND_COUNT] = {
 	[COMMAND_KEY_REMOVE] = cmd_key_remove,
 	[COMMAND_KEY_ROTATE] = cmd_key_rotate,
 	[COMMAND_KILL] = cmd_kill,
+	[COMMAND_CALL] = cmd_call,
 	[COMMAND_OPERATION_SHOW] = cmd_operation_show,
 	[COMMAND_AUDIT_QUERY] = cmd_audit_query,
 	[COMMAND_AUDIT_SHOW] = cmd_audit_show,
