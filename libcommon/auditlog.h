@@ -1,9 +1,9 @@
-/* auditlog.h: what a record of the audit log is made of, byte for byte, and how an exported piece of
- * the log is checked by someone who has only public keys. Pure: no I/O, no clock.
+/* auditlog.h: what a record of the audit log is made of, byte for byte, and how an exported piece
+ * of the log is checked by someone who has only public keys. Pure: no I/O, no clock.
  *
  * A record's text is the RFC 8785 form of the contract's audit Record. It is written here straight
- * from the evidence, member by member in sorted order, because the log takes 50,000 a second and the
- * way over generic nodes costs five times as much; tests hold it to json_write_canonical.
+ * from the evidence, member by member in sorted order, because the log takes 50,000 a second and
+ * the way over generic nodes costs five times as much; tests hold it to json_write_canonical.
  *   record hash = SHA-256(text)             what the agent's next record carries
  *   leaf        = SHA-256(0x00 || text)     what the Merkle tree holds */
 #ifndef PIOPL_AUDITLOG_H
@@ -48,8 +48,8 @@ struct auditlog_view {
 MUST_CHECK enum st auditlog_record_read(struct str text, struct auditlog_view *ret);
 
 /* Subtrees that tie the range [first, end) to the root of a tree of `size` leaves. `left` are the
- * roots of the complete subtrees of [0, first), largest first; `right` those of [end, size) in order,
- * each as large as its place allows. */
+ * roots of the complete subtrees of [0, first), largest first; `right` those of [end, size) in
+ * order, each as large as its place allows. */
 struct auditlog_subtree {
 	int level;
 	int64_t index; /* covers [index << level, (index + 1) << level) */

@@ -136,7 +136,8 @@ static char *put_approval(char *out, const struct common_evidence_approval *appr
 		out = put_string(PUT(out, "\"approver\":"), approval->approver);
 		*out++ = ',';
 	}
-	return approval->required ? PUT(out, "\"required\":true}") : PUT(out, "\"required\":false}");
+	return approval->required ? PUT(out, "\"required\":true}")
+				  : PUT(out, "\"required\":false}");
 }
 
 static char *put_policy(char *out, const struct common_evidence_policy *policy)
@@ -339,8 +340,9 @@ static bool take_time(struct reader *in)
 
 /* Value of a hex digit and 1 more, 0 for other characters. Three hashes a record are read. */
 static const uint8_t hex_values[256] = {
-	['0'] = 1,  ['1'] = 2,	['2'] = 3,  ['3'] = 4,	['4'] = 5,  ['5'] = 6,	['6'] = 7,  ['7'] = 8,
-	['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+	['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+	['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+	['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
 };
 
 static bool take_hash(struct reader *in, struct hash *ret)

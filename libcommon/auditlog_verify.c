@@ -12,14 +12,10 @@
 #define CHAIN_NAME_SIZE 64   /* bytes kept; an agent's id has at most 64 code points */
 
 const char *const auditlog_finding_names[] = {
-	[AUDITLOG_ALTERED] = "altered",
-	[AUDITLOG_REMOVED] = "removed",
-	[AUDITLOG_INSERTED] = "inserted",
-	[AUDITLOG_REORDERED] = "reordered",
-	[AUDITLOG_LINK_BROKEN] = "link broken",
-	[AUDITLOG_AFTER_SEAL] = "after seal",
-	[AUDITLOG_ROOT] = "root differs",
-	[AUDITLOG_SIGNATURE] = "signature invalid",
+	[AUDITLOG_ALTERED] = "altered",         [AUDITLOG_REMOVED] = "removed",
+	[AUDITLOG_INSERTED] = "inserted",       [AUDITLOG_REORDERED] = "reordered",
+	[AUDITLOG_LINK_BROKEN] = "link broken", [AUDITLOG_AFTER_SEAL] = "after seal",
+	[AUDITLOG_ROOT] = "root differs",       [AUDITLOG_SIGNATURE] = "signature invalid",
 	[AUDITLOG_FORMAT] = "format",
 };
 
@@ -56,9 +52,9 @@ struct auditlog_verifier {
 	struct hash right[AUDITLOG_RIGHT_MAX];
 	size_t right_count;
 	struct merkle_tree tree;
-	int64_t proved_to;     /* everything before it gives a signed root */
-	int64_t damaged_at;    /* last position where something was missing or wrong; -1: none */
-	int64_t expired_at;    /* last expired position; -1: none */
+	int64_t proved_to;  /* everything before it gives a signed root */
+	int64_t damaged_at; /* last position where something was missing or wrong; -1: none */
+	int64_t expired_at; /* last expired position; -1: none */
 	struct block block;
 	struct chain *chains;
 	size_t chain_slots;
@@ -257,6 +253,7 @@ static int64_t block_expects(const struct block *b)
 {
 	int64_t at = b->next;
 
+	ASSERT(b->next >= b->first && b->next <= b->first + b->count);
 	while (at < b->first + b->count && b->seen[at - b->first] == SEEN_EXPIRED)
 		at++;
 	return at;
@@ -267,6 +264,7 @@ static void wrong(struct auditlog_verifier *v, int64_t position)
 	struct block *b = &v->block;
 	uint8_t *seen = &b->seen[position - b->first];
 
+	ASSERT(position >= b->first && position < b->first + b->count);
 	if (*seen == SEEN_NOT) {
 		*seen = SEEN_WRONG;
 		b->wrong_line[position - b->first] = v->line;
@@ -299,8 +297,8 @@ static enum st right(struct auditlog_verifier *v, const struct auditlog_view *vi
 	*seen = SEEN_RIGHT;
 	v->summary.records++;
 	if (position < expected) {
-		found(v, AUDITLOG_REORDERED, position, 0, v->line,
-		      "it stands after record %lld", (long long)b->next - 1);
+		found(v, AUDITLOG_REORDERED, position, 0, v->line, "it stands after record %lld",
+		      (long long)b->next - 1);
 		return ST_OK;
 	}
 	if (position > expected)
@@ -378,7 +376,7 @@ static bool block_follows(struct auditlog_verifier *v, const struct audit_export
 	}
 	removed(v, v->block.first, in->first);
 	v->damaged_at = in->first - 1;
-	v->block.first = in->first;
+	v->block.first = v->block.next = in->first;
 	return true;
 }
 
@@ -390,7 +388,8 @@ static enum st take_block(struct auditlog_verifier *v, const struct audit_export
 	block_close(v);
 	if (!block_follows(v, in))
 		return ST_OK;
-	if (in->count < 1 || in->count > AUDITLOG_BLOCK_MAX || in->first + in->count > v->summary.end ||
+	if (in->count < 1 || in->count > AUDITLOG_BLOCK_MAX ||
+	    in->first + in->count > v->summary.end ||
 	    base64_decode(in->leaves, b->leaves, sizeof(b->leaves), &size) != ST_OK ||
 	    size != (size_t)in->count * HASH_BYTES) {
 		found(v, AUDITLOG_FORMAT, in->first, 0, v->line, "a block that is not well formed");

@@ -188,6 +188,11 @@ bool bus_is_connected(const struct bus *bus)
 	return bus && natsConnection_Status(bus->connection) == NATS_CONN_STATUS_CONNECTED;
 }
 
+bool bus_is_closed(const struct bus *bus)
+{
+	return bus && natsConnection_IsClosed(bus->connection);
+}
+
 enum st bus_flush(struct bus *bus, uint32_t timeout_ms)
 {
 	natsStatus status = natsConnection_FlushTimeout(bus->connection, timeout_ms);

@@ -33,6 +33,8 @@ MUST_CHECK enum st bus_open(const struct bus_options *options, struct bus **ret,
 			    struct problem *problem);
 void bus_close(struct bus *bus);
 bool bus_is_connected(const struct bus *bus);
+/* It gave up reconnecting (its credentials were refused twice in a row) and will not come back. */
+bool bus_is_closed(const struct bus *bus);
 /* Sends what is buffered and waits until the server has it. */
 MUST_CHECK enum st bus_flush(struct bus *bus, uint32_t timeout_ms);
 
@@ -55,6 +57,17 @@ MUST_CHECK enum st bus_call(struct bus *bus, const struct proto_call *call, cons
 MUST_CHECK enum st bus_call_text(struct bus *bus, const struct proto_call *call, struct str body,
 				 const struct bus_call_options *options, struct arena *arena,
 				 struct str *ret_reply, struct problem *problem);
+
+/* A call whose answer is fetched later, so that something else is done meanwhile. Begin gives a
+ * handle that end (which waits) or drop takes back; `arena` is used for encoding only. */
+struct bus_ask;
+MUST_CHECK enum st bus_ask_begin(struct bus *bus, const struct proto_call *call,
+				 const void *request, const struct bus_call_options *options,
+				 struct arena *arena, struct bus_ask **ret,
+				 struct problem *problem);
+MUST_CHECK enum st bus_ask_end(struct bus_ask *ask, struct arena *arena, void *reply,
+			       struct problem *problem);
+void bus_ask_drop(struct bus_ask *ask);
 
 /* Received messages. */
 struct bus_message {

@@ -1,22 +1,14 @@
 /* bus_call.c: calls made, the client side of a request. */
 #include <stdio.h>
-#include <sys/random.h>
+#include <stdlib.h>
 
 #include "bus_internal.h"
 #include "gen/common.h"
+#include "id.h"
 
 /* A caller waits a little longer than it grants the service, so that the service's own answer
  * about the deadline arrives. */
 #define DEADLINE_SLACK_MS 250
-
-static void trace_new(char trace[33])
-{
-	unsigned char bytes[16] = { 0 };
-
-	ASSERT(getrandom(bytes, sizeof(bytes), 0) == (ssize_t)sizeof(bytes));
-	for (size_t i = 0; i < sizeof(bytes); i++)
-		snprintf(trace + 2 * i, 3, "%02x", bytes[i]);
-}
 
 natsStatus bus_headers_set(natsMsg *msg, const struct bus_call_options *options,
 			   uint32_t timeout_ms)
@@ -27,7 +19,7 @@ natsStatus bus_headers_set(natsMsg *msg, const struct bus_call_options *options,
 	if (options->trace_id)
 		snprintf(trace, sizeof(trace), "%s", options->trace_id);
 	else
-		trace_new(trace);
+		trace_id_make(trace);
 	snprintf(parent, sizeof(parent), "00-%s-%.16s-01", trace, trace);
 	snprintf(deadline, sizeof(deadline), "%u", timeout_ms);
 	status = natsMsgHeader_Set(msg, "traceparent", parent);
@@ -116,6 +108,97 @@ enum st bus_call_text(struct bus *bus, const struct proto_call *call, struct str
 	if (st == ST_OK)
 		*ret_reply = copy;
 	return st;
+}
+
+/* The answer as the caller sees it: a decoded refusal, or the decoded reply. */
+static enum st reply_take(const struct proto_call *call, natsMsg *reply, struct arena *arena,
+			  void *ret, struct problem *problem)
+{
+	const char *code = NULL;
+
+	if (natsMsgHeader_Get(reply, "Nats-Service-Error", &code) == NATS_OK)
+		return bus_problem_of_reply(reply, arena, problem);
+	struct str text = arena_copy(arena, (struct str){ natsMsg_GetData(reply),
+							  (size_t)natsMsg_GetDataLength(reply) });
+	if (!text.data)
+		return problem_set(problem, ST_TOO_LARGE, "", "the answer is too large");
+	return proto_decode(call->reply, text, PROTO_UNKNOWN_IGNORED, arena, ret, problem);
+}
+
+struct bus_ask {
+	const struct proto_call *call;
+	natsSubscription *answer;
+	char service[BUS_NAME_MAX];
+	uint32_t timeout_ms;
+};
+
+enum st bus_ask_begin(struct bus *bus, const struct proto_call *call, const void *request,
+		      const struct bus_call_options *options, struct arena *arena,
+		      struct bus_ask **ret, struct problem *problem)
+{
+	struct bus_ask *ask = calloc(1, sizeof(*ask));
+	char subject[BUS_SUBJECT_MAX], inbox[BUS_SUBJECT_MAX], unique[TRACE_ID_TEXT_SIZE];
+	natsMsg *msg = NULL;
+	struct str body;
+
+	if (!ask)
+		return problem_set(problem, ST_NO_MEMORY, "", "no memory for a call");
+	enum st st = proto_encode(call->request, request, arena, &body);
+	ask->call = call;
+	ask->timeout_ms = options->timeout_ms ? options->timeout_ms : call->deadline_ms;
+	snprintf(ask->service, sizeof(ask->service), "%s",
+		 options->service ? options->service : call->service);
+	trace_id_make(unique);
+	snprintf(inbox, sizeof(inbox), "_INBOX.%s.ask.%s", bus->name, unique);
+	snprintf(subject, sizeof(subject), "piopl.rpc.%s.%s.%s", ask->service, call->name,
+		 bus->name);
+	natsStatus status = st == ST_OK ? NATS_OK : NATS_ERR;
+	if (status == NATS_OK)
+		status = natsConnection_SubscribeSync(&ask->answer, bus->connection, inbox);
+	if (status == NATS_OK)
+		status = natsMsg_Create(&msg, subject, inbox, body.data, (int)body.size);
+	if (status == NATS_OK)
+		status = bus_headers_set(msg, options, ask->timeout_ms);
+	if (status == NATS_OK)
+		status = natsConnection_PublishMsg(bus->connection, msg);
+	natsMsg_Destroy(msg);
+	if (status != NATS_OK) {
+		bus_ask_drop(ask);
+		return bus_problem(problem, ST_BUS_UNAVAILABLE, "request", status);
+	}
+	*ret = ask;
+	return ST_OK;
+}
+
+enum st bus_ask_end(struct bus_ask *ask, struct arena *arena, void *reply, struct problem *problem)
+{
+	natsMsg *msg = NULL;
+	natsStatus status =
+		natsSubscription_NextMsg(&msg, ask->answer, ask->timeout_ms + DEADLINE_SLACK_MS);
+	enum st st;
+
+	/* The server tells at once when nobody listens: an empty message with this header. */
+	const char *code = NULL;
+	if (status == NATS_OK && natsMsg_GetDataLength(msg) == 0 &&
+	    natsMsgHeader_Get(msg, "Status", &code) == NATS_OK && strcmp(code, "503") == 0)
+		status = NATS_NO_RESPONDERS;
+	if (status == NATS_OK)
+		st = reply_take(ask->call, msg, arena, reply, problem);
+	else
+		st = status_of_request(status, ask->service, ask->timeout_ms, problem);
+	natsMsg_Destroy(msg);
+	bus_ask_drop(ask);
+	return st;
+}
+
+void bus_ask_drop(struct bus_ask *ask)
+{
+	if (!ask)
+		return;
+	if (ask->answer)
+		natsSubscription_Unsubscribe(ask->answer);
+	natsSubscription_Destroy(ask->answer);
+	free(ask);
 }
 
 enum st bus_call(struct bus *bus, const struct proto_call *call, const void *request,

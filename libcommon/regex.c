@@ -4,6 +4,7 @@
  * are bounded, and they run on every message. */
 #include "regex.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -24,9 +25,12 @@ struct meter {
 	size_t position;
 };
 
-/* PCRE2's scratch memory, one a thread: it holds no result between searches. */
+/* PCRE2's scratch memory, one a thread: it holds no result between searches. It goes with its
+ * thread: the key is there for its destructor. */
 static _Thread_local pcre2_match_data *scratch;
 static _Thread_local pcre2_match_context *limits;
+static pthread_key_t scratch_key;
+static pthread_once_t scratch_key_once = PTHREAD_ONCE_INIT;
 
 static void *arena_malloc(size_t size, void *arena)
 {
@@ -133,6 +137,22 @@ void regex_free(struct regex *regex)
 	free(regex);
 }
 
+static void scratch_free(void *ignored)
+{
+	(void)ignored;
+	pcre2_match_data_free(scratch);
+	pcre2_match_context_free(limits);
+	scratch = NULL;
+	limits = NULL;
+}
+
+static void scratch_key_create(void)
+{
+	int error = pthread_key_create(&scratch_key, scratch_free);
+
+	ASSERT(error == 0);
+}
+
 static bool scratch_ready(void)
 {
 	if (!scratch)
@@ -141,6 +161,8 @@ static bool scratch_ready(void)
 		limits = pcre2_match_context_create(NULL);
 		if (!limits)
 			return false;
+		pthread_once(&scratch_key_once, scratch_key_create);
+		pthread_setspecific(scratch_key, limits);
 		pcre2_set_match_limit(limits, REGEX_MATCH_LIMIT);
 		pcre2_set_depth_limit(limits, REGEX_DEPTH_LIMIT);
 		pcre2_set_heap_limit(limits, REGEX_HEAP_KIB_LIMIT);
@@ -211,15 +233,20 @@ bool regex_matches(const struct regex *regex, struct str subject)
 	return regex_search(regex, subject, NULL, &found) == ST_OK && found;
 }
 
+/* Two threads may compile at once; the first to finish keeps the slot. */
 const struct regex *regex_of_slot(const char *pattern, void **slot)
 {
-	struct regex *regex = *slot;
+	void *kept = __atomic_load_n(slot, __ATOMIC_ACQUIRE);
 	struct problem problem = { 0 };
+	struct regex *regex;
 
-	if (regex)
-		return regex;
+	if (kept)
+		return kept;
 	if (regex_compile_fixed(str_of(pattern), &regex, &problem) != ST_OK)
 		assert_fail(problem.detail, pattern, 0);
-	*slot = regex;
-	return regex;
+	if (__atomic_compare_exchange_n(slot, &kept, regex, false, __ATOMIC_ACQ_REL,
+					__ATOMIC_ACQUIRE))
+		return regex;
+	regex_free(regex);
+	return kept;
 }

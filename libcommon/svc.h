@@ -90,6 +90,13 @@ struct svc_tick {
 	enum st (*handle)(struct svc_tick_context *tick);
 };
 
+struct svc_scope;
+enum svc_batch_step {
+	SVC_BATCH_BEGIN, /* before the first handler; never followed by DONE: not committed */
+	SVC_BATCH_END,   /* after the last one, before the events are written */
+	SVC_BATCH_DONE,  /* committed; scope.tx is NULL */
+};
+
 struct svc_definition {
 	const char *name;
 	uint32_t schema_version;                  /* highest migration this binary knows */
@@ -102,6 +109,9 @@ struct svc_definition {
 	const struct svc_follow *follows;         /* event NULL ends; may be NULL */
 	const struct svc_tick *ticks;             /* name NULL ends; may be NULL */
 	enum st (*start)(struct svc *svc, void *state); /* each process, after config; may be NULL */
+	/* A worker's transaction, around the handlers of its messages; may be NULL. Memory of the
+	 * arena lives until the answers are sent. Any failure rolls back and answers with it. */
+	enum st (*batch)(const struct svc_scope *scope, void *state, enum svc_batch_step step);
 	void (*door)(struct svc *svc, void *state); /* one more process, with a body of its own;
 						      * may be NULL. See below. */
 };

@@ -31,6 +31,8 @@ struct source {
 	size_t live_count;
 	struct follow_item live[SVC_BATCH_MAX];
 	struct bus_subscription *events, *heads;
+	struct bus_ask *ask;   /* the next read of its outbox, under way */
+	int64_t asked_after;
 };
 
 struct follower {
@@ -285,18 +287,56 @@ static void take_nothing(struct follower *follower, struct source *source, int64
 		source_resume(follower, source);
 }
 
+/* Asks for what comes after `after`; the answer is fetched by outbox_answer. */
+static enum st outbox_ask(struct follower *follower, struct source *source, int64_t after,
+			  struct problem *problem)
+{
+	const struct common_outbox_read_request request = { .after = after };
+	const struct bus_call_options options = { .service = source->name,
+						  .timeout_ms = FOLLOW_READ_TIMEOUT_MS };
+
+	bus_ask_drop(source->ask);
+	source->ask = NULL;
+	source->asked_after = after;
+	return bus_ask_begin(follower->svc->bus, &CALL_OUTBOX_READ, &request, &options,
+			     &follower->svc->arena, &source->ask, problem);
+}
+
+/* What comes after the applied sequence; perhaps it was asked for while the last was applied. */
+static enum st outbox_answer(struct follower *follower, struct source *source,
+			     struct common_outbox_read_reply *reply)
+{
+	struct problem problem = { 0 };
+	enum st st = ST_OK;
+
+	if (!source->ask || source->asked_after != source->sequence)
+		st = outbox_ask(follower, source, source->sequence, &problem);
+	if (st != ST_OK)
+		return st;
+	struct bus_ask *ask = source->ask;
+	source->ask = NULL;
+	return bus_ask_end(ask, &follower->svc->arena, reply, &problem);
+}
+
+/* The source reads its outbox while what it sent before is applied here. */
+static void outbox_ask_ahead(struct follower *follower, struct source *source,
+			     const struct common_outbox_read_reply *reply)
+{
+	const struct common_outbox_batch *last = &reply->batches.items[reply->batches.count - 1];
+	int64_t end = last->first + (int64_t)last->events.count - 1;
+	struct problem problem = { 0 };
+
+	if (end < reply->head)
+		(void)!outbox_ask(follower, source, end, &problem);
+}
+
 static enum st ask_outbox(struct follower *follower, struct source *source)
 {
 	struct svc *svc = follower->svc;
-	struct common_outbox_read_request request = { .after = source->sequence };
 	struct common_outbox_read_reply reply;
-	struct problem problem = { 0 };
 
 	arena_reset(&svc->arena);
-	enum st st = bus_call(svc->bus, &CALL_OUTBOX_READ, &request,
-			      &(struct bus_call_options){ .service = source->name,
-							  .timeout_ms = FOLLOW_READ_TIMEOUT_MS },
-			      &svc->arena, &reply, &problem);
+	enum st st = outbox_answer(follower, source, &reply);
 	if (st != ST_OK) {
 		ask_later(source, FOLLOW_ASK_AGAIN_MS);
 		if (st_info(st)->kind != ST_KIND_UNAVAILABLE)
@@ -308,6 +348,7 @@ static enum st ask_outbox(struct follower *follower, struct source *source)
 		take_nothing(follower, source, reply.head);
 		return ST_OK;
 	}
+	outbox_ask_ahead(follower, source, &reply);
 	for (size_t i = 0; i < reply.batches.count && !svc_stopping(); i++)
 		TRY(take_batch(follower, source, &reply.batches.items[i]));
 	source_resume(follower, source);
@@ -497,7 +538,7 @@ static void note_state(struct follower *follower)
 	for (size_t s = 0; s < follower->source_count; s++)
 		stopped += follower->sources[s].stopped;
 	metric_set(SVC_METRIC_SOURCES_STOPPED, stopped);
-	svc->process->bus = bus_is_connected(svc->bus);
+	(void)svc_bus_alive(svc);
 	svc->process->database = db_is_connected(svc->db);
 	svc->process->ready = stopped == 0;
 }
@@ -571,6 +612,8 @@ static void follower_unsubscribe(struct follower *follower)
 	for (size_t s = 0; s < follower->source_count; s++) {
 		bus_unsubscribe(follower->sources[s].events);
 		bus_unsubscribe(follower->sources[s].heads);
+		bus_ask_drop(follower->sources[s].ask);
+		follower->sources[s].ask = NULL;
 		follower->sources[s].events = follower->sources[s].heads = NULL;
 	}
 }

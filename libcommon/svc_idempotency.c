@@ -3,7 +3,6 @@
 #include "svc_internal.h"
 
 #define IDEMPOTENCY_KEEP_MS (24 * 3600 * 1000LL)
-#define IDEMPOTENCY_KEY_MAX 255
 
 static struct str principal_of(const struct svc_request *req)
 {
@@ -24,9 +23,10 @@ enum st svc_idempotency_find(struct svc_request *req, struct str *ret_answer)
 {
 	struct db_rows rows;
 
-	if (req->idempotency_key.size > IDEMPOTENCY_KEY_MAX)
-		return svc_refuse(req, ST_MESSAGE_INVALID, "", "the idempotency key has %zu bytes",
-				  req->idempotency_key.size);
+	if (req->idempotency_key.size > SVC_HEADER_TEXT_MAX || !str_is_utf8(req->idempotency_key))
+		return svc_refuse(req, ST_MESSAGE_INVALID, "",
+				  "the idempotency key is longer than %d bytes or not UTF-8",
+				  SVC_HEADER_TEXT_MAX);
 	TRY(db_query(req->tx, &svc_statements[SVC_IDEMPOTENCY_FIND], req->arena, &rows,
 		     DB_TEXT(principal_of(req)), DB_TEXT(str_of(req->call->name)),
 		     DB_TEXT(req->idempotency_key), DB_I64(req->now_ms)));

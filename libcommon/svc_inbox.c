@@ -59,19 +59,8 @@ enum st follow_event_fill(struct svc *svc, const struct svc_follow *follow,
 	return st;
 }
 
-/* The run of items from `from` that one batch handler takes together. */
-static size_t run_length(struct svc *svc, const char *source, const struct follow_item *items,
-			 size_t from, size_t count, const struct svc_follow *follow)
-{
-	size_t to = from + 1;
-
-	while (to < count && svc_follow_find(svc, str_of(source), items[to].type) == follow)
-		to++;
-	return to - from;
-}
-
 static enum st apply_run(struct svc *svc, const struct svc_follow *follow,
-			 const struct follow_item *items, size_t count, struct db_tx *tx,
+			 const struct follow_item *const *items, size_t count, struct db_tx *tx,
 			 struct problem *problem)
 {
 	int64_t now_ms = clock_now_ms();
@@ -80,7 +69,7 @@ static enum st apply_run(struct svc *svc, const struct svc_follow *follow,
 	if (!events)
 		return ST_TOO_LARGE;
 	for (size_t i = 0; i < count; i++) {
-		enum st st = follow_event_fill(svc, follow, &items[i], &svc->arena, tx, now_ms,
+		enum st st = follow_event_fill(svc, follow, items[i], &svc->arena, tx, now_ms,
 					       &events[i]);
 		if (st != ST_OK) {
 			*problem = events[i].problem;
@@ -120,20 +109,31 @@ static enum st inbox_advance(struct db_tx *tx, const char *source, int64_t after
 			DB_I64(clock_now_ms()), DB_I64(after));
 }
 
+/* Events that nobody follows here do not part those around them. */
 static enum st apply_all(struct svc *svc, const char *source, const struct follow_item *items,
 			 size_t count, struct db_tx *tx, struct problem *problem)
 {
-	for (size_t i = 0; i < count;) {
+	const struct follow_item **run = ARENA_ARRAY(&svc->arena, const struct follow_item *, count);
+	const struct svc_follow *running = NULL;
+	size_t n = 0;
+
+	if (!run)
+		return ST_TOO_LARGE;
+	for (size_t i = 0; i < count; i++) {
 		const struct svc_follow *follow =
 			svc_follow_find(svc, str_of(source), items[i].type);
-		size_t n = run_length(svc, source, items, i, count, follow);
-		if (follow)
-			TRY(apply_run(svc, follow, items + i, n, tx, problem));
-		else
-			metric_add(SVC_METRIC_EVENTS_SKIPPED, n);
-		i += n;
+		if (!follow) {
+			metric_add(SVC_METRIC_EVENTS_SKIPPED, 1);
+			continue;
+		}
+		if (n > 0 && follow != running) {
+			TRY(apply_run(svc, running, run, n, tx, problem));
+			n = 0;
+		}
+		running = follow;
+		run[n++] = &items[i];
 	}
-	return ST_OK;
+	return n > 0 ? apply_run(svc, running, run, n, tx, problem) : ST_OK;
 }
 
 enum st follow_apply(struct svc *svc, const char *source, int64_t after,

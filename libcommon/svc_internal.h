@@ -15,6 +15,7 @@
 #define SVC_SOURCES_MAX 32
 #define SVC_ARENA_BYTES_MAX (64 * 1024 * 1024)
 #define SVC_IDLE_MS 200
+#define SVC_HEADER_TEXT_MAX 255 /* bytes of a principal, of an idempotency key */
 #define SVC_VERSION "0.1.0"
 
 /* The library's own configuration of a service. */
@@ -142,6 +143,8 @@ MUST_CHECK enum st svc_connect(struct svc *svc, enum bus_sending sending);
 void svc_disconnect(struct svc *svc);
 /* Keeps the process' state for readiness; when idle, reconnects to a database that was lost. */
 void svc_watch(struct svc *svc, bool idle);
+/* Connected? Ends the process when it never will be again. */
+bool svc_bus_alive(struct svc *svc);
 /* Reads the list of keys again when it changed, at most each second. */
 void svc_keys_refresh(struct svc *svc);
 /* Takes or keeps the leadership of `part` ("relay"); svc_leads: still has it, by this connection. */

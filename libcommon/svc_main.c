@@ -133,6 +133,18 @@ void svc_note_database(struct svc *svc, enum st st, const struct problem *proble
 	svc->process->database = st == ST_OK && connected;
 }
 
+/* A connection that gave up does not come back; a new process makes a new one. */
+bool svc_bus_alive(struct svc *svc)
+{
+	if (bus_is_closed(svc->bus)) {
+		log_write(LOG_ERROR, &(struct log_fields){ .category = "bus" },
+			  "the bus refused this process for good, a new one takes its place");
+		_exit(1);
+	}
+	svc->process->bus = bus_is_connected(svc->bus);
+	return svc->process->bus;
+}
+
 /* A revocation takes effect when the list of keys is read again; so does a new key. */
 void svc_keys_refresh(struct svc *svc)
 {
@@ -172,7 +184,7 @@ void svc_watch(struct svc *svc, bool idle)
 	struct problem problem = { 0 };
 
 	svc_keys_refresh(svc);
-	svc->process->bus = bus_is_connected(svc->bus);
+	(void)svc_bus_alive(svc);
 	if (db_is_connected(svc->db))
 		svc_note_database(svc, ST_OK, &problem);
 	else if (idle)
@@ -194,6 +206,12 @@ static enum st connect_bus(struct svc *svc, enum bus_sending sending)
 		enum st st = bus_open(&options, &svc->bus, &problem);
 		if (st == ST_OK)
 			return ST_OK;
+		if (st == ST_CONFIG_INVALID) {
+			svc->process->hopeless = true;
+			log_write(LOG_ERROR, &(struct log_fields){ .category = "bus" },
+				  "PIOPL_NKEY_FILE: %s", problem.detail);
+			return st;
+		}
 		if (!noted)
 			log_write(LOG_ERROR,
 				  &(struct log_fields){ .category = "bus",
@@ -365,8 +383,9 @@ int svc_main(int argc, char **argv, const struct svc_definition *definition)
 	if (st == ST_OK)
 		st = prepare(&svc, &problem);
 	if (st != ST_OK) {
-		fprintf(stderr, "piopl-%s: %s%s%s\n", definition->name, problem.pointer,
-			problem.pointer[0] ? ": " : "", problem.detail);
+		fprintf(stderr, "piopl-%s: %s%s%s%s%s\n", definition->name, problem.pointer,
+			problem.pointer[0] ? ": " : "", problem.detail,
+			problem.hint[0] ? "; " : "", problem.hint);
 		return 2;
 	}
 	return svc_supervise(&svc);

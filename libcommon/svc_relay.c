@@ -459,7 +459,7 @@ static void relay_lead(struct relay *relay)
 		note_published(relay);
 		if (clock_mono_ns() - relay->head_ns > HEAD_PERIOD_MS * 1000000ull)
 			tell_head(relay);
-		svc->process->bus = !relay->refused && bus_is_connected(svc->bus);
+		svc->process->bus = svc_bus_alive(svc) && !relay->refused;
 		if (!waiting(relay) || relay->refused)
 			relay_wait(svc);
 	}

@@ -85,7 +85,7 @@ static void ticker_lead(struct svc *svc, struct timer *timers, size_t count)
 		for (size_t i = 0; i < count && !svc_stopping(); i++)
 			if (now_ms >= timers[i].due_ms)
 				timer_fire(svc, &timers[i]);
-		svc->process->bus = bus_is_connected(svc->bus);
+		(void)svc_bus_alive(svc);
 		svc_pause(TICK_POLL_MS);
 	}
 }

@@ -10,6 +10,8 @@
 #include "log.h"
 #include "svc_internal.h"
 
+#define DEADLINE_MS_MAX (24 * 3600 * 1000LL)
+
 struct job {
 	struct bus_message *message;
 	const struct svc_call *call;
@@ -52,15 +54,17 @@ static bool caller_allowed(const struct proto_call *call, const char *caller)
 	return false;
 }
 
-/* A broker may be made to deliver a stored event to any subject, a call's too; then it answers to
- * nobody's inbox, and it still is an event. A caller's inbox is its own: _INBOX.<caller>. */
+/* A broker may be made to deliver a stored event to any subject, a call's too (a consumer's target, a
+ * stream that republishes): then it answers to nobody's inbox, still is an event, or says which
+ * stream it comes from. A caller's inbox is its own: _INBOX.<caller>. */
 static bool job_is_call(const struct job *job)
 {
 	static const char inbox[] = "_INBOX.";
 	const char *reply = job->message->reply;
 	size_t size = strlen(job->caller);
 
-	if (bus_message_header(job->message, "ce-id"))
+	if (bus_message_header(job->message, "ce-id") ||
+	    bus_message_header(job->message, "Nats-Stream"))
 		return false;
 	if (!reply)
 		return true;
@@ -122,7 +126,15 @@ static bool job_late(const struct job *job)
 
 	if (left.size > 0 && !str_to_i64(left, &left_ms))
 		return false;
+	if (left_ms < 0 || left_ms > DEADLINE_MS_MAX)
+		left_ms = left_ms < 0 ? 0 : DEADLINE_MS_MAX;
 	return clock_mono_ns() - job->message->received_ns > (uint64_t)left_ms * 1000000u;
+}
+
+/* A header that is stored or compared. */
+static bool header_is_text(struct str value)
+{
+	return value.size <= SVC_HEADER_TEXT_MAX && str_is_utf8(value);
 }
 
 static enum st job_decode(struct svc *svc, struct job *job)
@@ -167,6 +179,10 @@ static void job_open(struct svc *svc, struct job *job, struct bus_message *messa
 	if (st == ST_OK && job_late(job))
 		st = svc_refuse(&job->req, ST_DEADLINE, "", "it waited too long in the mailbox");
 	job->req.caller = str_of(job->caller);
+	if (st == ST_OK && !header_is_text(job->req.principal))
+		st = svc_refuse(&job->req, ST_MESSAGE_INVALID, "",
+				"the principal is longer than %d bytes or not UTF-8",
+				SVC_HEADER_TEXT_MAX);
 	if (st == ST_OK)
 		st = job_decode(svc, job);
 	if (st != ST_OK)
@@ -226,10 +242,21 @@ static bool all_settled(const struct job *jobs, size_t count)
 	return true;
 }
 
-static enum st commit_batch(struct svc *svc, struct db_tx *tx, struct problem *problem)
+static enum st batch_step(struct svc *svc, struct db_tx *tx, int64_t now_ms,
+			  enum svc_batch_step step)
 {
-	enum st st = svc_outbox_write(svc, tx);
+	struct svc_scope scope = { .svc = svc, .arena = &svc->arena, .tx = tx, .now_ms = now_ms };
 
+	return svc->definition->batch ? svc->definition->batch(&scope, svc->state, step) : ST_OK;
+}
+
+static enum st commit_batch(struct svc *svc, struct db_tx *tx, int64_t now_ms,
+			    struct problem *problem)
+{
+	enum st st = batch_step(svc, tx, now_ms, SVC_BATCH_END);
+
+	if (st == ST_OK)
+		st = svc_outbox_write(svc, tx);
 	if (st != ST_OK) {
 		db_rollback(tx);
 		return problem_set(problem, st, "", "the events could not be written");
@@ -238,18 +265,25 @@ static enum st commit_batch(struct svc *svc, struct db_tx *tx, struct problem *p
 	st = db_commit(tx, problem);
 	if (st == ST_OK && emitted)
 		svc_outbox_wake_relay(svc);
+	if (st == ST_OK)
+		st = batch_step(svc, NULL, now_ms, SVC_BATCH_DONE);
 	return st;
 }
 
 /* All in one transaction. ST_COMMIT_UNKNOWN: it may have happened, so it is not tried again. Any
  * other failure: nothing happened, run them singly. */
-static enum st run_together(struct svc *svc, struct job *jobs, size_t count)
+static enum st run_together(struct svc *svc, struct job *jobs, size_t count, int64_t now_ms)
 {
 	struct problem problem = { 0 };
 	struct db_tx *tx;
 
 	svc_outbox_reset(svc);
 	TRY(db_begin(svc->db, &tx, &problem));
+	enum st begun = batch_step(svc, tx, now_ms, SVC_BATCH_BEGIN);
+	if (begun != ST_OK) {
+		db_rollback(tx);
+		return begun;
+	}
 	for (size_t i = 0; i < count; i++) {
 		if (jobs[i].settled)
 			continue;
@@ -258,7 +292,7 @@ static enum st run_together(struct svc *svc, struct job *jobs, size_t count)
 			return ST_CONFLICT;
 		}
 	}
-	return commit_batch(svc, tx, &problem);
+	return commit_batch(svc, tx, now_ms, &problem);
 }
 
 static enum st run_once(struct svc *svc, struct job *job)
@@ -272,6 +306,11 @@ static enum st run_once(struct svc *svc, struct job *job)
 		svc_note_database(svc, st, &problem);
 		return problem_set(&job->req.problem, st, "", "%s", "");
 	}
+	st = batch_step(svc, tx, job->req.now_ms, SVC_BATCH_BEGIN);
+	if (st != ST_OK) {
+		db_rollback(tx);
+		return problem_set(&job->req.problem, st, "", "%s", "");
+	}
 	if (!job_run(svc, job, tx)) {
 		if (job->st == ST_INTERNAL)
 			log_write(LOG_ERROR,
@@ -281,7 +320,7 @@ static enum st run_once(struct svc *svc, struct job *job)
 		db_rollback(tx);
 		return job->st;
 	}
-	st = commit_batch(svc, tx, &problem);
+	st = commit_batch(svc, tx, job->req.now_ms, &problem);
 	if (st != ST_OK) {
 		job->req.problem = problem;
 		job->req.problem.st = st;
@@ -343,7 +382,8 @@ static void batch_run(struct svc *svc, struct bus_message *messages, struct job 
 	for (size_t i = 0; i < count; i++)
 		if (!jobs[i].settled && jobs[i].req.call->pure)
 			run_pure(&jobs[i]);
-	enum st st = all_settled(jobs, count) ? ST_OK : run_together(svc, jobs, count);
+	enum st st = all_settled(jobs, count) ? ST_OK :
+						run_together(svc, jobs, count, now_ms);
 	if (st == ST_OK || st == ST_COMMIT_UNKNOWN) {
 		for (size_t i = 0; i < count; i++) {
 			if (st != ST_OK && !jobs[i].settled)

@@ -160,6 +160,15 @@ static void add_event_headers(cJSON *schemas)
 	}
 }
 
+/* The rules of the wire stand in the common document. */
+static const char *whole_description(const struct contract *contract,
+				     const struct document *document)
+{
+	if (!contract->common)
+		return document->description;
+	return region_printf("%s\n\n%s", document->description, contract->common->description);
+}
+
 static cJSON *asyncapi_of(const struct contract *contract, const struct document *document)
 {
 	cJSON *root = cJSON_CreateObject();
@@ -171,7 +180,7 @@ static cJSON *asyncapi_of(const struct contract *contract, const struct document
 	info = json_object(root, "info");
 	json_string(info, "title", document->title);
 	json_string(info, "version", document->version);
-	json_string(info, "description", document->description);
+	json_string(info, "description", whole_description(contract, document));
 	json_string(root, "defaultContentType", "application/json");
 	channels = json_object(root, "channels");
 	operations = json_object(root, "operations");

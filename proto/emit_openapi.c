@@ -32,7 +32,8 @@ static void add_parameters(const struct contract *contract, const struct call *c
 			      member->required,
 			      expand_member(contract, call->request, member, schemas));
 	}
-	bool post = strcmp(call->http->method, "POST") == 0 && !call->reads;
+	bool post = strcmp(call->http->method, "POST") == 0 && !call->reads &&
+		    strncmp(call->http->path, "/v1/", 4) == 0;
 	if (call->idempotent || post) {
 		cJSON *key = cJSON_CreateObject();
 

@@ -12,13 +12,14 @@ $(PROTO_TOOL): $(PROTO_TOOL_SRC) $(wildcard proto/*.h)
 	@echo "  link  $@"
 	@$(CC) $(CSTD) $(WARN) $(OPT) $(HARDEN) -Iproto $(PROTO_TOOL_SRC) $(LDFLAGS) -o $@ -lyaml -lcjson -lm
 
-# The stamp is older than nothing it made: files that did not change keep their times, so a changed
-# contract rebuilds only what it touches.
+# Files that did not change keep their times, so a changed contract rebuilds only what it touches. The
+# stamp is as old as the start of the run, so what the run wrote is newer than it.
 $(GEN_STAMP): $(PROTO_TOOL) $(PROTO_YAML)
 	@mkdir -p $(@D)
 	@echo "  gen   $(BUILD)/gen"
+	@touch $@.new
 	@$(PROTO_TOOL) --out $(BUILD)/gen $(PROTO_YAML)
-	@touch $@
+	@mv $@.new $@
 
 # Every generated file waits for the stamp, headers too: their times are looked at after it.
 GEN_HEADERS := $(GEN_SRC:.c=.h)

@@ -96,7 +96,8 @@ $(PROBE_TEST_BIN): $(BUILD)/obj/probe_contract.o | $(BUILD)/bin/probe
 BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/obj/%.o)
 $(BENCH_OBJ): $(PROBE_GEN)
-$(BUILD)/test/bench/bench: $(BENCH_OBJ) $(BUILD)/obj/probe_contract.o $(TEST_LIB) $(COMMON_LIB) \
+$(BUILD)/test/bench/bench: $(BENCH_OBJ) $(BUILD)/obj/probe_contract.o $(TEST_LIB) $(BUILD)/terminal.a \
+		$(COMMON_LIB) \
 		| $(BUILD)/bin/probe
 	@mkdir -p $(@D)
 	@echo "  link  $@"

@@ -52,17 +52,18 @@ CREATE TABLE record_part (
 	UNIQUE (class, month)
 ) WITH (fillfactor = 50);
 
--- terms: 64-bit hashes of what can be filtered by, the agent's first. They only propose; the body
--- decides. evidence_key: the first 8 bytes of the evidence id's UUIDv7, so nearly in order.
+-- terms: 64-bit hashes of what can be filtered by, the agent's first. They only propose; the record
+-- decides. packed: the record (core_pack.c), from which its text is made again. evidence_key: the first 8 bytes of the evidence id's UUIDv7, so nearly in order.
 CREATE TABLE record (
 	part integer NOT NULL,
 	position bigint NOT NULL CHECK (position >= 0),
 	time_ms bigint NOT NULL,
 	evidence_key bigint NOT NULL,
 	terms bigint[] NOT NULL,
-	body text NOT NULL,
+	packed bytea NOT NULL,
 	PRIMARY KEY (part, position)
 ) PARTITION BY LIST (part);
+ALTER TABLE record ALTER packed SET STORAGE EXTERNAL;
 CREATE INDEX record_evidence ON record (evidence_key);
 CREATE TRIGGER record_append_only BEFORE UPDATE OR DELETE ON record
 	FOR EACH ROW EXECUTE FUNCTION append_only();

@@ -1,6 +1,6 @@
 /* append.c: the one way into the log. A batch of evidence of one source becomes records, leaves,
- * nodes, chain heads and, where a chain was sealed before, alarms; all in the transaction that moves
- * the inbox. Nothing else writes to the log. */
+ * nodes, chain heads and, where a chain was sealed before, alarms; all in the transaction that
+ * moves the inbox. Nothing else writes to the log. */
 #include "clock.h"
 #include "gen/registry.h"
 #include "log.h"
@@ -36,18 +36,25 @@ static enum st head_set(struct audit_head *head, struct str hash, int64_t positi
 }
 
 /* Heads of the records that no segment covers yet. */
-static enum st tail_load(struct audit_cache *cache, const struct svc_scope *scope, int64_t indexed)
+static enum st tail_load(struct audit_service *audit, const struct svc_scope *scope,
+			 int64_t indexed)
 {
 	struct db_rows rows;
 
 	TRY(db_query(scope->tx, &audit_statements[AUDIT_TAIL_HEADS], scope->arena, &rows,
 		     DB_I64(indexed)));
 	for (size_t i = 0; i < rows.count; i++) {
-		struct audit_head *head = audit_heads_of(&cache->heads, db_text(&rows, i, 0));
+		int64_t position = db_i64(&rows, i, 0);
+		struct audit_head *head;
+		struct hash hash;
+		struct str agent;
 
+		TRY(audit_packed_hash(audit, db_text(&rows, i, 1), position, &hash, &agent));
+		head = audit_heads_of(&audit->cache.heads, agent);
 		if (!head)
 			return ST_UNAVAILABLE; /* passes when the indexer has caught up */
-		TRY(head_set(head, db_text(&rows, i, 1), db_i64(&rows, i, 2)));
+		head->hash = hash;
+		head->position = position;
 	}
 	return ST_OK;
 }
@@ -66,7 +73,7 @@ static enum st cache_make(struct audit_service *audit, const struct svc_scope *s
 	if (cache->tree.size - indexed > (int64_t)AUDIT_SEGMENTS_BEHIND_MAX * AUDIT_SEGMENT)
 		return ST_UNAVAILABLE;
 	TRY(classes_load(cache, scope));
-	TRY(tail_load(cache, scope, indexed));
+	TRY(tail_load(audit, scope, indexed));
 	cache->settings_version = db_i64(tree, 0, 2);
 	cache->valid = true;
 	return ST_OK;
@@ -187,12 +194,12 @@ static enum st entries_fill(struct audit_cache *cache, const struct svc_scope *s
 
 static enum st record_write(struct db_copy *copy, const struct audit_entry *entry)
 {
-	return db_copy_row(copy, (const struct db_value[]){
-					 DB_I32(entry->part), DB_I64(entry->position),
-					 DB_I64(entry->evidence->timestamp_ms),
-					 DB_I64(entry->evidence_key),
-					 DB_I64S(entry->terms.items, entry->terms.count),
-					 DB_TEXT(entry->text) });
+	return db_copy_row(
+		copy, (const struct db_value[]){ DB_I32(entry->part), DB_I64(entry->position),
+						 DB_I64(entry->evidence->timestamp_ms),
+						 DB_I64(entry->evidence_key),
+						 DB_I64S(entry->terms.items, entry->terms.count),
+						 DB_BYTES(entry->packed) });
 }
 
 /* Records are made while the server stores those before them. */
@@ -368,7 +375,8 @@ static enum st batch_write(const struct svc_scope *scope, struct str source,
 	TRY(parts_write(scope, entries, count));
 	TRY(db_write(scope->tx, &audit_statements[AUDIT_SOURCE_MOVE], 1, ST_EVIDENCE_OUT_OF_ORDER,
 		     DB_TEXT(source), DB_I64(entries[0].source_sequence),
-		     DB_I64(last->source_sequence), DB_I64(last->position), DB_I64((int64_t)count)));
+		     DB_I64(last->source_sequence), DB_I64(last->position),
+		     DB_I64((int64_t)count)));
 	TRY(seals_write(scope, entries, count));
 	return db_check(scope->tx); /* what is wrong is seen here, not first at the commit */
 }
@@ -420,8 +428,8 @@ enum st audit_on_evidence(struct svc_event *events, size_t count)
 			return st;
 		/* Ours, or the log's: no reason to pass over evidence. The source waits until it is
 		 * repaired; setting it aside would be a gap. */
-		log_write(LOG_ERROR, &(struct log_fields){ .category = "append",
-							   .status = st_info(st)->code },
+		log_write(LOG_ERROR,
+			  &(struct log_fields){ .category = "append", .status = st_info(st)->code },
 			  "evidence of \"%.*s\" from sequence %lld waits: %s",
 			  STR_ARG(events[0].source), (long long)events[i].sequence,
 			  db_tx_error(scope.tx));

@@ -1,18 +1,21 @@
-/* audit.h: the rules of the log, without database, bus or clock (core_*.c). service.h is the rest. */
+/* audit.h: the rules of the log, without database, bus or clock (core_*.c). service.h is the rest.
+ */
 #ifndef PIOPL_AUDIT_H
 #define PIOPL_AUDIT_H
 
 #include "auditlog.h"
+#include "clock.h"
+#include "id.h"
 
-#define AUDIT_BATCH_MAX 512         /* records of one append */
-#define AUDIT_CLASSES_MAX 64        /* retention classes */
+#define AUDIT_BATCH_MAX 512  /* records of one append */
+#define AUDIT_CLASSES_MAX 64 /* retention classes */
 #define AUDIT_CLASS_SIZE 129
-#define AUDIT_HEADS_MAX 65536       /* chain heads kept in memory */
+#define AUDIT_HEADS_MAX 65536 /* chain heads kept in memory */
 #define AUDIT_HEAD_SLOTS (2 * AUDIT_HEADS_MAX)
-#define AUDIT_SEGMENT 8192          /* positions of one index segment */
+#define AUDIT_SEGMENT 8192 /* positions of one index segment */
 #define AUDIT_POSTING_BYTES_MAX (AUDIT_SEGMENT / 8)
 #define AUDIT_SEGMENTS_BEHIND_MAX 64 /* the appender waits for the indexer at this many */
-#define AUDIT_PAGE_BYTES_MAX 800000 /* record texts of one answer */
+#define AUDIT_PAGE_BYTES_MAX 800000  /* record texts of one answer */
 #define AUDIT_DAY_MS INT64_C(86400000)
 
 /* ---- terms: what can be filtered by ---- */
@@ -77,6 +80,23 @@ void audit_index_sort(struct audit_index_entry *entries, size_t count);
 size_t audit_index_next(const struct audit_index_entry *entries, size_t count, size_t from,
 			struct audit_posting *ret);
 
+/* ---- records as they are stored ---- */
+
+/* Evidence is decoded, thus valid. ST_TOO_LARGE: the arena is full. */
+MUST_CHECK enum st audit_pack(const struct common_evidence *evidence,
+			      const struct auditlog_place *place, struct arena *arena,
+			      struct str *ret);
+/* Texts are views into `bytes` or live in the arena. ST_LOG_DAMAGED: not what audit_pack made;
+ * ST_TOO_LARGE. */
+MUST_CHECK enum st audit_unpack(struct str bytes, int64_t position, struct arena *arena,
+				struct common_evidence *ret_evidence,
+				struct auditlog_place *ret_place);
+/* The text that was hashed. */
+MUST_CHECK enum st audit_unpack_text(struct str bytes, int64_t position, struct arena *arena,
+				     struct str *ret);
+MUST_CHECK enum st audit_unpack_record(struct str bytes, int64_t position, struct arena *arena,
+				       struct audit_record *ret);
+
 /* ---- chain heads in memory ---- */
 
 struct audit_head {
@@ -107,15 +127,15 @@ struct audit_entry {
 	/* made by audit_append */
 	int64_t position;
 	int64_t evidence_key;
-	struct str text;
+	struct str text, packed;
 	struct hash leaf;
 	struct audit_terms terms;
-	bool seals;      /* it is the seal of its chain */
+	bool seals; /* it is the seal of its chain */
 	bool after_seal;
 };
 
 struct audit_node_run { /* entries of tiles above the leaves, that an append completed */
-	int level; /* tile level: roots of 256^level leaves */
+	int level;      /* tile level: roots of 256^level leaves */
 	int64_t first;
 	int count;
 	struct hash hashes[AUDIT_BATCH_MAX / TILE_WIDTH + 1];
@@ -150,7 +170,6 @@ struct audit_part_run {
 	int32_t count;
 };
 /* Returns the number of runs; `ret` has room for `count`. */
-size_t audit_part_runs(const struct audit_entry *entries, size_t count,
-		       struct audit_part_run *ret);
+size_t audit_part_runs(const struct audit_entry *entries, size_t count, struct audit_part_run *ret);
 
 #endif

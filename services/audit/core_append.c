@@ -2,7 +2,6 @@
 #include <sodium/crypto_shorthash.h>
 
 #include "audit.h"
-#include "clock.h"
 
 /* ---- chain heads ---- */
 
@@ -100,6 +99,7 @@ static enum st entry_link(struct audit_entry *entry, struct str source, int64_t 
 
 	entry->position = position;
 	TRY(auditlog_record_text(entry->evidence, &place, arena, &entry->text));
+	TRY(audit_pack(entry->evidence, &place, arena, &entry->packed));
 	merkle_leaf(entry->text.data, entry->text.size, &entry->leaf);
 	entry->evidence_key = audit_evidence_key(entry->evidence->evidence_id);
 	audit_terms_of_evidence(entry->evidence, &entry->terms);

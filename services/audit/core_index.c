@@ -1,4 +1,5 @@
-/* core_index.c: terms and posting lists. A term only proposes records; audit_query_matches decides. */
+/* core_index.c: terms and posting lists. A term only proposes records; audit_query_matches decides.
+ */
 #include <sodium/crypto_shorthash.h>
 #include <stdlib.h>
 
@@ -39,10 +40,11 @@ void audit_terms_of_evidence(const struct common_evidence *evidence, struct audi
 	add(ret, AUDIT_AGENT, evidence->agent_id);
 	add(ret, AUDIT_TYPE, evidence->operation.type);
 	add(ret, AUDIT_TOOL, evidence->operation.tool);
-	add(ret, AUDIT_DECISION, name_of(common_evidence_policy_decision_names,
-					 (int)evidence->policy_evaluation.decision));
-	add(ret, AUDIT_OUTCOME, name_of(common_evidence_outcome_status_names,
-					(int)evidence->outcome.status));
+	add(ret, AUDIT_DECISION,
+	    name_of(common_evidence_policy_decision_names,
+		    (int)evidence->policy_evaluation.decision));
+	add(ret, AUDIT_OUTCOME,
+	    name_of(common_evidence_outcome_status_names, (int)evidence->outcome.status));
 	add(ret, AUDIT_DOMAIN, evidence->domain);
 	add(ret, AUDIT_TRACE, evidence->trace_id);
 	add(ret, AUDIT_USER, evidence->context.user_id);

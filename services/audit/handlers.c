@@ -46,7 +46,10 @@ const struct svc_call audit_calls[] = {
 };
 
 const struct svc_follow audit_follows[] = {
-	{ .source = "*", .event = &EVT_EVIDENCE_RECORDED, .handle_batch = audit_on_evidence, .strict = true },
+	{ .source = "*",
+	  .event = &EVT_EVIDENCE_RECORDED,
+	  .handle_batch = audit_on_evidence,
+	  .strict = true },
 	{ .source = "registry",
 	  .event = &EVT_REGISTRY_AGENT_TERMINATED,
 	  .handle = audit_on_terminated },

@@ -179,13 +179,12 @@ enum st audit_hold_put(struct svc_request *req)
 	hold_id = arena_copy(req->arena, str_of(id));
 	if (!hold_id.data)
 		return ST_TOO_LARGE;
-	TRY(db_write(req->tx, &audit_statements[AUDIT_HOLD_INSERT], 1, ST_CONFLICT,
-		     DB_TEXT(hold_id), DB_TEXT_OR_NULL(in->domain),
-		     term_or_null(AUDIT_DOMAIN, in->domain), DB_TEXT_OR_NULL(in->agent_id),
-		     term_or_null(AUDIT_AGENT, in->agent_id),
-		     time_or_null(in->has_from_ms, in->from_ms),
-		     time_or_null(in->has_to_ms, in->to_ms), DB_TEXT(in->reason),
-		     DB_I64(req->now_ms), DB_TEXT(audit_who(req))));
+	TRY(db_write(
+		req->tx, &audit_statements[AUDIT_HOLD_INSERT], 1, ST_CONFLICT, DB_TEXT(hold_id),
+		DB_TEXT_OR_NULL(in->domain), term_or_null(AUDIT_DOMAIN, in->domain),
+		DB_TEXT_OR_NULL(in->agent_id), term_or_null(AUDIT_AGENT, in->agent_id),
+		time_or_null(in->has_from_ms, in->from_ms), time_or_null(in->has_to_ms, in->to_ms),
+		DB_TEXT(in->reason), DB_I64(req->now_ms), DB_TEXT(audit_who(req))));
 	TRY(hold_answer(req, hold_id));
 	return act(req, "hold.put", "audit.hold", hold_id);
 }

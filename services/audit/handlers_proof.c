@@ -101,8 +101,8 @@ static enum st cosignature_check(struct svc_request *req, struct str note_text,
 	if (rows.count == 0 || db_text(&rows, 0, 0).size != PUBLIC_KEY_BYTES)
 		return svc_refuse(req, ST_KEY_UNKNOWN, "/signature", "'%.*s' is no known witness",
 				  STR_ARG(ret->name));
-	TRY(note_key_make(ret->name, NOTE_COSIGNATURE,
-			  (const uint8_t *)db_text(&rows, 0, 0).data, &key));
+	TRY(note_key_make(ret->name, NOTE_COSIGNATURE, (const uint8_t *)db_text(&rows, 0, 0).data,
+			  &key));
 	if (note_verify(note, &key, 1, &verdict, &problem) != ST_OK)
 		return svc_refuse(req, ST_SIGNATURE_INVALID, "/signature", "%s", problem.detail);
 	return ST_OK;
@@ -128,9 +128,9 @@ enum st audit_checkpoint_cosign(struct svc_request *req)
 	if (!buf_str(&note).data || note.size > NOTE_LIMIT)
 		return ST_TOO_LARGE;
 	TRY(cosignature_check(req, buf_str(&note), &signature));
-	TRY(db_write(req->tx, &audit_statements[AUDIT_COSIGNATURE_INSERT], DB_ANY_ROWS,
-		     ST_CONFLICT, DB_I64(in->size), DB_TEXT(signature.name),
-		     DB_TEXT(in->signature), DB_I64(req->now_ms)));
+	TRY(db_write(req->tx, &audit_statements[AUDIT_COSIGNATURE_INSERT], DB_ANY_ROWS, ST_CONFLICT,
+		     DB_I64(in->size), DB_TEXT(signature.name), DB_TEXT(in->signature),
+		     DB_I64(req->now_ms)));
 	return checkpoint_load(req, true, in->size, req->answer);
 }
 
@@ -161,8 +161,7 @@ enum st audit_witness_put(struct svc_request *req)
 		return svc_refuse(req, ST_MESSAGE_INVALID, "/public_key",
 				  "not an Ed25519 public key");
 	TRY(db_query(req->tx, &audit_statements[AUDIT_WITNESS_PUT], req->arena, &rows,
-		     DB_TEXT(in->name),
-		     DB_BYTES(((struct str){ (const char *)key, sizeof(key) })),
+		     DB_TEXT(in->name), DB_BYTES(((struct str){ (const char *)key, sizeof(key) })),
 		     DB_I64(req->now_ms), ended));
 	if (rows.count == 0)
 		return svc_refuse(req, ST_CONFLICT, "/name",
@@ -235,8 +234,9 @@ static enum st hash_texts(struct svc_request *req, const struct hash *hashes, si
 static enum st size_refuse(struct svc_request *req, const char *pointer, int64_t asked,
 			   int64_t size)
 {
-	return svc_refuse(req, ST_SIZE_AHEAD, pointer, "the log has %lld records, %lld were asked for",
-			  (long long)size, (long long)asked);
+	return svc_refuse(req, ST_SIZE_AHEAD, pointer,
+			  "the log has %lld records, %lld were asked for", (long long)size,
+			  (long long)asked);
 }
 
 /* Size to prove in: the one asked for, else the latest checkpoint's. */
@@ -355,20 +355,27 @@ static enum st export_texts(struct svc_request *req, int64_t first, int64_t *cou
 	struct db_rows rows;
 	size_t bytes = 0;
 
-	TRY(db_query(req->tx, &audit_statements[AUDIT_RECORDS_IN], req->arena, &rows,
-		     DB_I64(first), DB_I64(first + *count)));
+	TRY(db_query(req->tx, &audit_statements[AUDIT_RECORDS_IN], req->arena, &rows, DB_I64(first),
+		     DB_I64(first + *count)));
 	out->texts.items = ARENA_ARRAY(req->arena, struct str, rows.count);
 	if (!out->texts.items)
 		return ST_TOO_LARGE;
 	for (size_t i = 0; i < rows.count; i++) {
-		struct str body = db_text(&rows, i, 1);
+		struct str text;
+		enum st st = audit_unpack_text(db_text(&rows, i, 1), db_i64(&rows, i, 0),
+					       req->arena, &text);
 
-		bytes += audit_body_cost(body) + HASH_BYTES * 2;
+		/* it was tampered with; whoever verifies the export is to find out which it is */
+		if (st == ST_LOG_DAMAGED || (st == ST_OK && !str_is_utf8(text)))
+			text = STR("{}");
+		else
+			TRY(st);
+		bytes += audit_text_cost(text) + HASH_BYTES * 2;
 		if (bytes > AUDIT_PAGE_BYTES_MAX && i > 0) {
 			*count = db_i64(&rows, i, 0) - first;
 			break;
 		}
-		out->texts.items[out->texts.count++] = body;
+		out->texts.items[out->texts.count++] = text;
 	}
 	return ST_OK;
 }

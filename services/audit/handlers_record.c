@@ -3,19 +3,18 @@
 
 #define QUERY_LIMIT 100
 #define CHAIN_LIMIT 500
-#define HOLDERS_MAX 1000 /* records whose evidence ids begin alike */
 
-static enum st record_answer(struct svc_request *req, struct str body)
+static enum st record_answer(struct svc_request *req, struct str packed, int64_t position)
 {
 	struct audit_record_reply *out = req->answer;
 	struct hash hash;
+	struct str text;
 
-	if (proto_decode(&audit_record_type, body, PROTO_UNKNOWN_REFUSED, req->arena, &out->record,
-			 NULL) != ST_OK)
-		return ST_LOG_DAMAGED;
-	sha256_of(body.data, body.size, &hash);
+	TRY(audit_unpack_record(packed, position, req->arena, &out->record));
+	TRY(audit_unpack_text(packed, position, req->arena, &text));
+	sha256_of(text.data, text.size, &hash);
 	out->record_hash = audit_hash_text(req->arena, &hash);
-	merkle_leaf(body.data, body.size, &hash);
+	merkle_leaf(text.data, text.size, &hash);
 	out->leaf_hash = audit_hash_text(req->arena, &hash);
 	return out->record_hash.data && out->leaf_hash.data ? ST_OK : ST_TOO_LARGE;
 }
@@ -23,8 +22,8 @@ static enum st record_answer(struct svc_request *req, struct str body)
 enum st audit_record_get(struct svc_request *req)
 {
 	const struct audit_record_get_request *in = req->body;
-	struct str body;
-	enum st st = audit_record_at(req->tx, req->arena, in->log_id, &body);
+	struct str packed;
+	enum st st = audit_record_at(req->tx, req->arena, in->log_id, &packed);
 
 	if (st == ST_NOT_FOUND || st == ST_RECORD_EXPIRED)
 		return svc_refuse(req, st, "/log_id",
@@ -32,7 +31,7 @@ enum st audit_record_get(struct svc_request *req)
 						     : "the record at position %lld expired",
 				  (long long)in->log_id);
 	TRY(st);
-	return record_answer(req, body);
+	return record_answer(req, packed, in->log_id);
 }
 
 enum st audit_record_find(struct svc_request *req)
@@ -44,25 +43,25 @@ enum st audit_record_find(struct svc_request *req)
 	TRY(db_query(req->tx, &audit_statements[AUDIT_RECORD_BY_EVIDENCE], req->arena, &rows,
 		     DB_I64(audit_evidence_key(in->evidence_id))));
 	for (size_t i = 0; i < rows.count; i++) {
-		if (proto_decode(&audit_record_type, db_text(&rows, i, 0), PROTO_UNKNOWN_REFUSED,
-				 req->arena, &record, NULL) != ST_OK)
-			return ST_LOG_DAMAGED;
+		int64_t position = db_i64(&rows, i, 0);
+
+		TRY(audit_unpack_record(db_text(&rows, i, 1), position, req->arena, &record));
 		if (str_equal(record.evidence_id, in->evidence_id))
-			return record_answer(req, db_text(&rows, i, 0));
+			return record_answer(req, db_text(&rows, i, 1), position);
 	}
 	return svc_refuse(req, ST_NOT_FOUND, "/evidence_id", "no record has evidence id '%.*s'",
 			  STR_ARG(in->evidence_id));
 }
 
 static enum st search(struct svc_request *req, const struct audit_record_query_request *query,
-		      size_t limit, struct audit_record **ret_records, struct str **ret_bodies,
+		      size_t limit, struct audit_record **ret_records, struct str **ret_texts,
 		      size_t *ret_count, int64_t *ret_next)
 {
 	*ret_records = ARENA_ARRAY(req->arena, struct audit_record, limit);
-	*ret_bodies = ARENA_ARRAY(req->arena, struct str, limit);
-	if (!*ret_records || !*ret_bodies)
+	*ret_texts = ARENA_ARRAY(req->arena, struct str, limit);
+	if (!*ret_records || !*ret_texts)
 		return ST_TOO_LARGE;
-	return audit_search(req->tx, req->arena, query, *ret_records, *ret_bodies, limit, ret_count,
+	return audit_search(req->tx, req->arena, query, *ret_records, *ret_texts, limit, ret_count,
 			    ret_next);
 }
 
@@ -70,13 +69,13 @@ enum st audit_record_query(struct svc_request *req)
 {
 	const struct audit_record_query_request *in = req->body;
 	struct audit_record_query_reply *out = req->answer;
-	struct str *bodies;
+	struct str *texts;
 	int64_t next;
 
 	if (in->has_from_ms && in->has_to_ms && in->from_ms >= in->to_ms)
 		return svc_refuse(req, ST_MESSAGE_INVALID, "/to", "'to' must be after 'from'");
 	TRY(search(req, in, in->has_limit ? (size_t)in->limit : QUERY_LIMIT, &out->records.items,
-		   &bodies, &out->records.count, &next));
+		   &texts, &out->records.count, &next));
 	out->has_next = next >= 0;
 	out->next = next;
 	return ST_OK;
@@ -123,9 +122,10 @@ static enum st chain_load(struct svc_request *req, struct str agent_id, struct a
 	if (rows.count == 0)
 		return ST_OK;
 	if (chain->length == 0 || db_i64(&rows, 0, 1) > chain->last_log_id) {
-		struct str body = db_text(&rows, 0, 2);
+		struct str agent;
 
-		sha256_of(body.data, body.size, head);
+		TRY(audit_packed_hash(req->state, db_text(&rows, 0, 2), db_i64(&rows, 0, 1), head,
+				      &agent));
 		chain->last_log_id = db_i64(&rows, 0, 1);
 	}
 	chain->length += db_i64(&rows, 0, 0);

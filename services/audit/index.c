@@ -5,6 +5,8 @@
 
 #include "service.h"
 
+#define BODIES_AT_ONCE 1024
+
 enum st audit_indexed_to(struct db_tx *tx, struct arena *arena, int64_t *ret)
 {
 	struct db_rows rows;
@@ -76,9 +78,8 @@ static enum st postings_write(struct build *b)
 		struct str bytes = { (const char *)posting.bytes, posting.size };
 
 		if (db_copy_row(copy,
-				(const struct db_value[]){ DB_I64(posting.term),
-							   DB_I32(b->segment), DB_BYTES(bytes) }) !=
-		    ST_OK)
+				(const struct db_value[]){ DB_I64(posting.term), DB_I32(b->segment),
+							   DB_BYTES(bytes) }) != ST_OK)
 			break;
 		written++;
 	}
@@ -96,8 +97,8 @@ static int last_order(const void *a, const void *b)
 	return x->position < y->position ? -1 : x->position > y->position;
 }
 
-/* One a chain, with how many records of it there are. A chain is known by its agent's term, the first
- * one: two agents of one term would be mixed up, one chance in 2^64 for a pair. */
+/* One a chain, with how many records of it there are. A chain is known by its agent's term, the
+ * first one: two agents of one term would be mixed up, one chance in 2^64 for a pair. */
 static size_t lasts_find(const struct build *b, struct last *lasts)
 {
 	size_t count = 0;
@@ -120,24 +121,68 @@ static size_t lasts_find(const struct build *b, struct last *lasts)
 	return count;
 }
 
-/* The server hashes the last records itself: their texts need not come here. */
+enum st audit_packed_hash(struct audit_service *audit, struct str packed, int64_t position,
+			  struct hash *ret, struct str *ret_agent)
+{
+	struct common_evidence evidence;
+	struct auditlog_place place;
+	struct str text;
+
+	if (audit->scratch.used_bytes_max == 0)
+		arena_init(&audit->scratch, AUDIT_SCRATCH_BYTES_MAX);
+	arena_reset(&audit->scratch);
+	TRY(audit_unpack(packed, position, &audit->scratch, &evidence, &place));
+	TRY(auditlog_record_text(&evidence, &place, &audit->scratch, &text));
+	sha256_of(text.data, text.size, ret);
+	*ret_agent = evidence.agent_id;
+	return ST_OK;
+}
+
+struct fold {
+	int32_t parts[BODIES_AT_ONCE];
+	int64_t positions[BODIES_AT_ONCE], lengths[BODIES_AT_ONCE];
+	struct str agents[BODIES_AT_ONCE], hashes[BODIES_AT_ONCE];
+	struct hash hash[BODIES_AT_ONCE];
+};
+
+static int position_order(const void *a, const void *b)
+{
+	const struct last *x = a, *y = b;
+
+	return x->position < y->position ? -1 : x->position > y->position;
+}
+
 static enum st lasts_fold(const struct build *b, const struct last *lasts, size_t count)
 {
 	struct arena *arena = b->tick->arena;
-	int32_t *parts = ARENA_ARRAY(arena, int32_t, count);
-	int64_t *positions = ARENA_ARRAY(arena, int64_t, count);
-	int64_t *lengths = ARENA_ARRAY(arena, int64_t, count);
+	struct fold *fold = ARENA_NEW(arena, struct fold);
+	struct db_rows rows;
 
-	if (!parts || !positions || !lengths)
+	if (!fold)
 		return ST_TOO_LARGE;
 	for (size_t i = 0; i < count; i++) {
-		parts[i] = lasts[i].part;
-		positions[i] = lasts[i].position;
-		lengths[i] = lasts[i].count;
+		fold->parts[i] = lasts[i].part;
+		fold->positions[i] = lasts[i].position;
+		fold->lengths[i] = lasts[i].count;
+	}
+	TRY(db_query(b->tick->tx, &audit_statements[AUDIT_INDEX_BODIES], arena, &rows,
+		     DB_I32S(fold->parts, count), DB_I64S(fold->positions, count)));
+	if (rows.count != count)
+		return ST_LOG_DAMAGED;
+	for (size_t i = 0; i < count; i++) {
+		struct str agent;
+
+		TRY(audit_packed_hash(b->tick->state, db_text(&rows, i, 1), db_i64(&rows, i, 0),
+				      &fold->hash[i], &agent));
+		fold->agents[i] = arena_copy(arena, agent);
+		if (!fold->agents[i].data)
+			return ST_TOO_LARGE;
+		fold->hashes[i] = (struct str){ (const char *)fold->hash[i].bytes, HASH_BYTES };
 	}
 	return db_write(b->tick->tx, &audit_statements[AUDIT_CHAIN_FOLD], (int64_t)count,
-			ST_LOG_DAMAGED, DB_I32S(parts, count), DB_I64S(positions, count),
-			DB_I64S(lengths, count));
+			ST_LOG_DAMAGED, DB_TEXTS(fold->agents, count),
+			DB_BYTESS(fold->hashes, count), DB_I64S(fold->lengths, count),
+			DB_I64S(fold->positions, count));
 }
 
 static enum st chains_write(const struct build *b)
@@ -151,7 +196,11 @@ static enum st chains_write(const struct build *b)
 	if (!lasts)
 		return ST_TOO_LARGE;
 	count = lasts_find(b, lasts);
-	return lasts_fold(b, lasts, count);
+	qsort(lasts, count, sizeof(lasts[0]), position_order);
+	for (size_t i = 0; i < count; i += BODIES_AT_ONCE)
+		TRY(lasts_fold(b, lasts + i,
+			       count - i < BODIES_AT_ONCE ? count - i : BODIES_AT_ONCE));
+	return ST_OK;
 }
 
 enum st audit_chains_fold(struct svc_tick_context *tick, int32_t part, int64_t from)

@@ -3,9 +3,9 @@
  * a term is only a hash. */
 #include "service.h"
 
-#define SEGMENTS_MAX 4096      /* looked at in one call */
-#define SEGMENTS_AT_ONCE 128   /* whose postings are read together */
-#define CANDIDATES_MAX 16384   /* records read in one call */
+#define SEGMENTS_MAX 4096    /* looked at in one call */
+#define SEGMENTS_AT_ONCE 128 /* whose postings are read together */
+#define CANDIDATES_MAX 16384 /* records read in one call */
 #define CANDIDATES_AT_ONCE 1024
 
 struct search {
@@ -16,15 +16,16 @@ struct search {
 	bool newest;
 	int64_t from_ms, to_ms;
 	struct audit_record *records;
-	struct str *bodies;
+	struct str *texts;
 	size_t limit, count;
 	size_t bytes, candidates;
-	int64_t edge; /* newest: everything from it on was looked at; oldest: everything before it */
+	int64_t edge; /* newest: everything from it on was looked at; oldest: everything before it
+		       */
 	bool full;
 };
 
 enum st audit_record_at(struct db_tx *tx, struct arena *arena, int64_t position,
-			struct str *ret_body)
+			struct str *ret_packed)
 {
 	struct db_rows rows;
 	int64_t expired[2], size;
@@ -32,7 +33,7 @@ enum st audit_record_at(struct db_tx *tx, struct arena *arena, int64_t position,
 
 	TRY(db_query(tx, &audit_statements[AUDIT_RECORD_AT], arena, &rows, DB_I64(position)));
 	if (rows.count > 0) {
-		*ret_body = db_text(&rows, 0, 0);
+		*ret_packed = db_text(&rows, 0, 0);
 		return ST_OK;
 	}
 	TRY(db_query0(tx, &audit_statements[AUDIT_TREE_READ], arena, &rows));
@@ -43,12 +44,12 @@ enum st audit_record_at(struct db_tx *tx, struct arena *arena, int64_t position,
 	return expired_count > 0 ? ST_RECORD_EXPIRED : ST_LOG_DAMAGED;
 }
 
-size_t audit_body_cost(struct str body)
+size_t audit_text_cost(struct str text)
 {
-	size_t cost = body.size + 8;
+	size_t cost = text.size + 8;
 
-	for (size_t i = 0; i < body.size; i++)
-		cost += body.data[i] == '"' || body.data[i] == '\\';
+	for (size_t i = 0; i < text.size; i++)
+		cost += text.data[i] == '"' || text.data[i] == '\\';
 	return cost;
 }
 
@@ -57,26 +58,27 @@ static int64_t edge_after(const struct search *s, int64_t position)
 	return s->newest ? position : position + 1;
 }
 
-/* Rows (position, body) in the search's order. */
+/* Rows (position, packed) in the search's order. */
 static enum st rows_take(struct search *s, const struct db_rows *rows)
 {
 	for (size_t i = 0; i < rows->count && !s->full; i++) {
-		struct str body = db_text(rows, i, 1);
+		struct str packed = db_text(rows, i, 1), text;
 		struct audit_record *record = &s->records[s->count];
-		size_t cost = audit_body_cost(body);
+		int64_t position = db_i64(rows, i, 0);
+		size_t cost;
 
-		if (proto_decode(&audit_record_type, body, PROTO_UNKNOWN_REFUSED, s->arena, record,
-				 NULL) != ST_OK)
-			return ST_LOG_DAMAGED;
+		TRY(audit_unpack_record(packed, position, s->arena, record));
 		if (!audit_query_matches(s->query, record))
 			continue;
+		TRY(audit_unpack_text(packed, position, s->arena, &text));
+		cost = audit_text_cost(text);
 		if (s->count > 0 && s->bytes + cost > AUDIT_PAGE_BYTES_MAX) {
 			s->full = true; /* the edge stays behind the record before */
 			return ST_OK;
 		}
-		s->bodies[s->count++] = body;
+		s->texts[s->count++] = text;
 		s->bytes += cost;
-		s->edge = edge_after(s, db_i64(rows, i, 0));
+		s->edge = edge_after(s, position);
 		s->full = s->count == s->limit;
 	}
 	return ST_OK;
@@ -92,8 +94,8 @@ static enum st scan(struct search *s, int64_t from, int64_t to)
 	if (from >= to)
 		return ST_OK;
 	TRY(db_query(s->tx, &audit_statements[which], s->arena, &rows, DB_I64(from), DB_I64(to),
-		     DB_I64S(s->terms.items, s->terms.count), DB_I64(s->from_ms),
-		     DB_I64(s->to_ms), DB_I64((int64_t)wanted)));
+		     DB_I64S(s->terms.items, s->terms.count), DB_I64(s->from_ms), DB_I64(s->to_ms),
+		     DB_I64((int64_t)wanted)));
 	s->candidates += rows.count;
 	TRY(rows_take(s, &rows));
 	if (s->full)
@@ -188,12 +190,11 @@ static enum st segments_list(struct search *s, int64_t from, int64_t to, struct 
 							    : AUDIT_SEGMENTS_ALL_OLDEST],
 				s->arena, ret, low, high, DB_I64(s->from_ms), DB_I64(s->to_ms),
 				DB_I64(SEGMENTS_MAX));
-	return db_query(s->tx,
-			&audit_statements[s->newest ? AUDIT_SEGMENTS_NEWEST
-						    : AUDIT_SEGMENTS_OLDEST],
-			s->arena, ret, DB_I64S(s->terms.items, s->terms.count), low, high,
-			DB_I64(s->from_ms), DB_I64(s->to_ms), DB_I64((int64_t)s->terms.count),
-			DB_I64(SEGMENTS_MAX));
+	return db_query(
+		s->tx, &audit_statements[s->newest ? AUDIT_SEGMENTS_NEWEST : AUDIT_SEGMENTS_OLDEST],
+		s->arena, ret, DB_I64S(s->terms.items, s->terms.count), low, high,
+		DB_I64(s->from_ms), DB_I64(s->to_ms), DB_I64((int64_t)s->terms.count),
+		DB_I64(SEGMENTS_MAX));
 }
 
 static enum st segment_scan(struct search *s, int32_t segment, int64_t from, int64_t to)
@@ -264,7 +265,7 @@ static enum st search_run(struct search *s, int64_t size, int64_t indexed)
 
 enum st audit_search(struct db_tx *tx, struct arena *arena,
 		     const struct audit_record_query_request *query, struct audit_record *ret,
-		     struct str *ret_bodies, size_t limit, size_t *ret_count, int64_t *ret_next)
+		     struct str *ret_texts, size_t limit, size_t *ret_count, int64_t *ret_next)
 {
 	struct search s = { .tx = tx,
 			    .arena = arena,
@@ -273,7 +274,7 @@ enum st audit_search(struct db_tx *tx, struct arena *arena,
 			    .from_ms = query->has_from_ms ? query->from_ms : INT64_MIN,
 			    .to_ms = query->has_to_ms ? query->to_ms : INT64_MAX,
 			    .records = ret,
-			    .bodies = ret_bodies,
+			    .texts = ret_texts,
 			    .limit = limit };
 	struct db_rows rows;
 	int64_t size, indexed;

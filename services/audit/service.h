@@ -27,10 +27,13 @@ struct audit_cache {
 	struct audit_heads heads;
 };
 
+#define AUDIT_SCRATCH_BYTES_MAX (1024 * 1024)
+
 struct audit_service {
 	char origin[NOTE_NAME_BYTES_MAX + 1];
 	int64_t seal_grace_ms;
 	struct audit_cache cache;
+	struct arena scratch; /* of one record, where many are gone through */
 };
 
 extern const struct config_field audit_config[];
@@ -40,8 +43,9 @@ extern const struct svc_follow audit_follows[];
 extern const struct svc_tick audit_ticks[];
 
 #define AUDIT_RECORD_COPY                                                                          \
-	"COPY record (part, position, time_ms, evidence_key, terms, body) FROM STDIN (FORMAT binary)"
-#define AUDIT_RECORD_COLUMNS "niiiIt"
+	"COPY record (part, position, time_ms, evidence_key, terms, packed) FROM STDIN (FORMAT "   \
+	"binary)"
+#define AUDIT_RECORD_COLUMNS "niiiIx"
 #define AUDIT_POSTING_COPY "COPY posting (term, segment, positions) FROM STDIN (FORMAT binary)"
 #define AUDIT_POSTING_COLUMNS "inx"
 
@@ -72,6 +76,7 @@ enum audit_statement {
 	AUDIT_INDEXED,
 	AUDIT_INDEX_READ,
 	AUDIT_INDEX_PART,
+	AUDIT_INDEX_BODIES,
 	AUDIT_POSTING_CLEAR,
 	AUDIT_SEGMENT_PUT,
 	AUDIT_SEGMENT_STALE,
@@ -140,23 +145,27 @@ MUST_CHECK enum st audit_expired_read(struct db_tx *tx, struct arena *arena, int
 				      int64_t count, int64_t *ret_expired, size_t *ret_count);
 
 /* ---- search.c: finding records ---- */
-/* Up to `limit` records that match, in the query's order, from its cursor. `ret_next` is where to go
- * on, or -1. Does a bounded amount of work, so a page may be short and not the last. */
+/* Up to `limit` records that match, in the query's order, from its cursor. `ret_next` is where to
+ * go on, or -1. Does a bounded amount of work, so a page may be short and not the last. */
 MUST_CHECK enum st audit_search(struct db_tx *tx, struct arena *arena,
 				const struct audit_record_query_request *query,
-				struct audit_record *ret, struct str *ret_bodies, size_t limit,
+				struct audit_record *ret, struct str *ret_texts, size_t limit,
 				size_t *ret_count, int64_t *ret_next);
 /* Bytes a record's text takes in an answer, where quotes and backslashes are escaped. */
-size_t audit_body_cost(struct str body);
-/* ST_NOT_FOUND, ST_RECORD_EXPIRED. */
+size_t audit_text_cost(struct str text);
+/* As it is stored. ST_NOT_FOUND, ST_RECORD_EXPIRED. */
 MUST_CHECK enum st audit_record_at(struct db_tx *tx, struct arena *arena, int64_t position,
-				   struct str *ret_body);
+				   struct str *ret_packed);
 
 /* ---- index.c: segments and chain heads, timed ---- */
 MUST_CHECK enum st audit_tick_index(struct svc_tick_context *tick);
-/* Puts the heads of a partition's records from `from` on into the chains: before they expire without
- * having been indexed. */
+/* Puts the heads of a partition's records from `from` on into the chains: before they expire
+ * without having been indexed. */
 MUST_CHECK enum st audit_chains_fold(struct svc_tick_context *tick, int32_t part, int64_t from);
+/* The record hash of a stored record, and whose it is (the name lives in the service's scratch
+ * until the next call). */
+MUST_CHECK enum st audit_packed_hash(struct audit_service *audit, struct str packed,
+				     int64_t position, struct hash *ret, struct str *ret_agent);
 /* Position after the last indexed segment. */
 MUST_CHECK enum st audit_indexed_to(struct db_tx *tx, struct arena *arena, int64_t *ret);
 

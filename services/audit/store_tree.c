@@ -1,4 +1,5 @@
-/* store_tree.c: the tree as it lies in leaf_run and node_run, in pieces of the size they came in. */
+/* store_tree.c: the tree as it lies in leaf_run and node_run, in pieces of the size they came in.
+ */
 #include "service.h"
 
 /* Copies what a stored run [first, first + n) has of [from, to). Returns how many. */
@@ -134,10 +135,9 @@ enum st audit_expired_read(struct db_tx *tx, struct arena *arena, int64_t first,
 {
 	int32_t parts[AUDIT_PARTS_MAX];
 	struct db_rows rows, gone;
-	struct expired expired = { .parts = &gone,
-				   .from = first,
-				   .to = first + count,
-				   .runs = ret_expired };
+	struct expired expired = {
+		.parts = &gone, .from = first, .to = first + count, .runs = ret_expired
+	};
 
 	TRY(db_query(tx, &audit_statements[AUDIT_LEAF_READ], arena, &rows, DB_I64(first),
 		     DB_I64(first + count)));

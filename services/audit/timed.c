@@ -202,8 +202,8 @@ enum st audit_tick_sources(struct svc_tick_context *tick)
 
 		if (!detail.data)
 			return ST_TOO_LARGE;
-		TRY(audit_alarm_raise(&scope, AUDIT_ALARM_KIND_SOURCE_STOPPED,
-				      db_text(&rows, i, 0), db_i64(&rows, i, 1), detail.data));
+		TRY(audit_alarm_raise(&scope, AUDIT_ALARM_KIND_SOURCE_STOPPED, db_text(&rows, i, 0),
+				      db_i64(&rows, i, 1), detail.data));
 	}
 	return ST_OK;
 }

@@ -7,6 +7,7 @@
 
 #include "bench.h"
 #include "gen/audit.h"
+#include "services/terminal/evidence.h"
 
 #define QUERY_TRIES 11
 
@@ -104,9 +105,49 @@ static void bench_queries(struct stack *stack, int64_t count)
 	bench_row("audit.query_ms", worst, "ms", 0, note);
 }
 
+/* The whole log exported to a file, then checked by the command line with the public key alone. */
+static void bench_verify(struct stack *stack, int64_t count)
+{
+	static struct terminal terminal;
+	const char *const words[] = { "audit", "export" };
+	struct stack_service *audit = stack_service_get(stack, "audit");
+	char path[512], key_path[512], key[PUBLIC_KEY_TEXT_SIZE], command[2048], note[160];
+	struct problem problem = { 0 };
+
+	snprintf(path, sizeof(path), "%s/export.jsonl", harness_folder(stack->harness));
+	snprintf(key_path, sizeof(key_path), "%s/audit.pub", harness_folder(stack->harness));
+	base64_encode(audit->key.public_key, PUBLIC_KEY_BYTES, key);
+	FILE *file = fopen(key_path, "w");
+	fprintf(file, "%s\n", key);
+	fclose(file);
+	arena_init(&terminal.arena, TERMINAL_ARENA_BYTES_MAX);
+	terminal.bus = stack->bus;
+	if (args_parse(commands, 2, words, 0, &terminal.args, &problem) != ST_OK ||
+	    evidence_checkpoint_wait(&terminal, &problem) != ST_OK ||
+	    evidence_export(&terminal, path, 0, -1, &problem) != ST_OK) {
+		fprintf(stderr, "no export: %s\n", problem.detail);
+		exit(1);
+	}
+	arena_free(&terminal.arena);
+	snprintf(command, sizeof(command),
+		 "%s/bin/piopl audit verify --file %s --public-key %s > %s/verify.txt",
+		 harness_build_folder(), path, key_path, harness_folder(stack->harness));
+	double begin = bench_seconds();
+	int status = system(command);
+	double took = bench_seconds() - begin;
+	if (status != 0) {
+		fprintf(stderr, "the export does not verify\n");
+		exit(1);
+	}
+	snprintf(note, sizeof(note), "%lld records from a file, the program's start included",
+		 (long long)count);
+	bench_row("audit.verify", (double)count / took, "/s", 0, note);
+}
+
 void bench_audit(void)
 {
 	static const char *const names[] = { "registry", "audit", NULL };
+	static const char *const env[] = { "PIOPL_ORIGIN=piopl/audit", NULL };
 	int64_t count = bench_size("BENCH_RECORDS", 500000);
 	struct stack stack;
 	char sql[sizeof(evidence_sql) + 64], note[160];
@@ -117,7 +158,7 @@ void bench_audit(void)
 	harness_sql(stack.harness,
 		    "SELECT pg_advisory_lock(hashtextextended('piopl/audit/follower', 0))");
 	stack_service_start(&stack, "registry", NULL);
-	stack_service_start(&stack, "audit", NULL);
+	stack_service_start(&stack, "audit", env);
 	for (int64_t made = 0; made < count; made += 50000) {
 		snprintf(sql, sizeof(sql), evidence_sql, (long long)made + 1,
 			 (long long)(made + 50000 < count ? made + 50000 : count));
@@ -135,6 +176,7 @@ void bench_audit(void)
 		 "%lld records: verified, chained by agent, in the tree, indexed, committed",
 		 (long long)count);
 	bench_row("audit.append", (double)count / took, "/s", 0, note);
+	bench_verify(&stack, count);
 	harness_sql(stack.harness, "ANALYZE");
 	bench_queries(&stack, count);
 	stack_stop(&stack);

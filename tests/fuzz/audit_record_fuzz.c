@@ -1,6 +1,7 @@
-/* Any bytes: as a record they are refused or are exactly the canonical text of a valid record; as the
- * lines of an export they are judged without a crash, and proved only without a finding. */
-#include "auditlog.h"
+/* Any bytes: as a record they are refused or are exactly the canonical text of a valid record; as a
+ * stored record they are refused or give one text; as
+ * the lines of an export they are judged without a crash, and proved only without a finding. */
+#include "services/audit/audit.h"
 
 #define CAP ((size_t)64 * 1024 * 1024)
 
@@ -17,6 +18,21 @@ static void as_record(struct arena *arena, struct str text)
 	ASSERT(view.log_id >= 0 && view.source_sequence >= 0);
 	ASSERT(json_canonical(arena, text, &canonical, &problem) == ST_OK);
 	ASSERT(str_equal(text, canonical));
+}
+
+/* Stored bytes that are taken give a text that is a record, and the same bytes again. */
+static void as_packed(struct arena *arena, struct str bytes)
+{
+	struct common_evidence evidence;
+	struct auditlog_place place;
+	struct str text, packed, again;
+
+	if (audit_unpack(bytes, 7, arena, &evidence, &place) != ST_OK)
+		return;
+	ASSERT(auditlog_record_text(&evidence, &place, arena, &text) == ST_OK);
+	ASSERT(audit_pack(&evidence, &place, arena, &packed) == ST_OK);
+	ASSERT(audit_unpack_text(packed, 7, arena, &again) == ST_OK);
+	ASSERT(str_equal(text, again));
 }
 
 static void count_finding(void *context, const struct auditlog_finding *finding)
@@ -56,6 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	       ST_OK);
 	arena_init(&arena, CAP);
 	as_record(&arena, text);
+	as_packed(&arena, text);
 	as_export(text, &key);
 	arena_free(&arena);
 	return 0;

@@ -6,7 +6,8 @@
  * When the program ends, the others get LINGER_MS to follow: helpers that clear folders away need
  * some of it. Who is still there is named, killed, and makes the run a failure. Exit status: the
  * program's, or 128 + its signal; 124 over the limit; 125 when something was left running or
- * nothing could be run. A signal to end stops the whole tree. */
+ * nothing could be run. A signal to end stops the program, then
+ * the tree, in the same way. */
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
@@ -187,7 +188,7 @@ static bool descendants_leave(void)
 	int ignored;
 	size_t total;
 
-	while (!asked_to_end && now_ms() < until_ms) {
+	while (now_ms() < until_ms) {
 		reap(0, &ignored);
 		if (descendants_find(&total) == 0)
 			return true;

@@ -29,7 +29,8 @@ static bool put_once(struct load_client *client, struct bus *bus, const char *na
 	snprintf(body, sizeof(body), "{\"name\":\"%s\",\"value\":\"v\"%s}", name,
 		 load->tell ? ",\"tell\":true" : "");
 	arena_reset(arena);
-	enum st st = bus_call_text(bus, load->call, str_of(body), &options, arena, &reply, &problem);
+	enum st st =
+		bus_call_text(bus, load->call, str_of(body), &options, arena, &reply, &problem);
 	ASSERT((unsigned)st < LOAD_STATUSES);
 	client->answers[st]++;
 	if (st == ST_OK)
@@ -153,8 +154,8 @@ uint64_t chaos_seed(const char *test)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	uint64_t seed = text ? strtoull(text, NULL, 0) :
-			       (uint64_t)now.tv_sec * 1000000007u ^ (uint64_t)now.tv_nsec;
+	uint64_t seed = text ? strtoull(text, NULL, 0)
+			     : (uint64_t)now.tv_sec * 1000000007u ^ (uint64_t)now.tv_nsec;
 	printf("%s: PIOPL_SEED=%llu\n", test, (unsigned long long)seed);
 	fflush(stdout);
 	return seed;
@@ -232,7 +233,8 @@ static const struct {
 	{ "outbox rows in no batch or in two",
 	  "SELECT abs(count(*) - count(DISTINCT o.id)) + abs(count(*) - (SELECT count(*) FROM "
 	  "probe.outbox)) FROM probe.outbox_batch b, LATERAL (SELECT id FROM probe.outbox WHERE id "
-	  ">= b.id_first AND id <= b.id_last AND xid >= b.xid_low AND xid < b.xid_high OFFSET 0) o" },
+	  ">= b.id_first AND id <= b.id_last AND xid >= b.xid_low AND xid < b.xid_high OFFSET 0) "
+	  "o" },
 	{ "gaps between batches",
 	  "SELECT count(*) FROM (SELECT first, lag(first + count, 1, 1::bigint) OVER (ORDER BY "
 	  "first) AS due FROM probe.outbox_batch) AS b WHERE first <> due" },

@@ -28,8 +28,8 @@ struct load {
 	const struct proto_call *call; /* probe's item_put */
 	const char *prefix;            /* of the items' names */
 	unsigned clients;
-	uint32_t pause_us;             /* between two items of a client */
-	bool tell;                     /* each item is told of by an event */
+	uint32_t pause_us; /* between two items of a client */
+	bool tell;         /* each item is told of by an event */
 	volatile bool stop;
 	struct load_client client[LOAD_CLIENTS_MAX];
 };

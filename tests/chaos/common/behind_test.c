@@ -86,7 +86,8 @@ static void a_reader_far_behind_catches_up_while_new_events_come(void **state)
 	usleep(300000);
 	int64_t begin = harness_now_ms();
 	harness_sql(stack.harness, "SELECT pg_advisory_unlock(" LOCK ")");
-	while (chaos_sql_i64(&stack, "SELECT coalesce(max(sequence), 0) FROM probe.inbox") < behind) {
+	while (chaos_sql_i64(&stack, "SELECT coalesce(max(sequence), 0) FROM probe.inbox") <
+	       behind) {
 		if (harness_now_ms() - begin > limit_ms)
 			fail_msg("not caught up in %d ms", limit_ms);
 		usleep(10000);

@@ -1,12 +1,12 @@
 /* slow_test.c: a subscriber outside that stops reading. The server holds producers back for it, but
  * no longer than its write deadline; then the subscriber is cut off and the relay goes on. */
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
-#include <arpa/inet.h>
 
 #include <cmocka.h>
 
@@ -46,10 +46,12 @@ static int group_stop(void **state)
  * server. */
 static int subscribe_and_stop(void)
 {
-	static const char words[] = "CONNECT {\"verbose\":false,\"headers\":true,\"protocol\":1}\r\n"
-				    "SUB piopl.evt.> 1\r\nPING\r\n";
+	static const char words[] =
+		"CONNECT {\"verbose\":false,\"headers\":true,\"protocol\":1}\r\n"
+		"SUB piopl.evt.> 1\r\nPING\r\n";
 	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons((uint16_t)harness_nats_port(stack.harness)),
+				       .sin_port =
+					       htons((uint16_t)harness_nats_port(stack.harness)),
 				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), small = 4096;
 	char answer[4096];
@@ -101,7 +103,8 @@ static void still_answers(void *context)
 }
 
 /* [PLT-5] [PLT-7] */
-static void a_subscriber_that_stops_reading_holds_the_relay_no_longer_than_the_deadline(void **state)
+static void
+a_subscriber_that_stops_reading_holds_the_relay_no_longer_than_the_deadline(void **state)
 {
 	int subscribers[4];
 

@@ -24,8 +24,8 @@ static struct stack stack;
 static natsConnection *connection;
 
 static const char *const header_names[HEADERS] = {
-	"ce-specversion", "ce-id",      "ce-source",  "ce-type",      "ce-time",
-	"ce-subject",     "ce-sequence", "ce-traceid", "ce-keyid",     "ce-signature",
+	"ce-specversion", "ce-id",        "ce-source",   "ce-type",  "ce-time",
+	"ce-subject",     "ce-sequence",  "ce-traceid",  "ce-keyid", "ce-signature",
 	"ce-proof",       "content-type", "Nats-Msg-Id",
 };
 
@@ -61,10 +61,10 @@ static void make_events(const char *prefix, int64_t count)
 {
 	struct probe_items_put_reply reply;
 	struct problem problem = { 0 };
-	enum st st = stack_call(&stack, &CALL_PROBE_ITEMS_PUT,
-				&(struct probe_items_put_request){ .prefix = str_of(prefix),
-								   .count = count },
-				&reply, &problem);
+	enum st st = stack_call(
+		&stack, &CALL_PROBE_ITEMS_PUT,
+		&(struct probe_items_put_request){ .prefix = str_of(prefix), .count = count },
+		&reply, &problem);
 
 	if (st != ST_OK)
 		fail_msg("no events: %s", problem.detail);
@@ -76,9 +76,8 @@ static void tell(const char *name)
 	struct problem problem = { 0 };
 
 	assert_int_equal(stack_call(&stack, &CALL_PROBE_ITEM_PUT,
-				    &(struct probe_item_put_request){ .name = str_of(name),
-								      .has_tell = true,
-								      .tell = true },
+				    &(struct probe_item_put_request){
+					    .name = str_of(name), .has_tell = true, .tell = true },
 				    &reply, &problem),
 			 ST_OK);
 }
@@ -90,8 +89,7 @@ static int64_t applied(void)
 
 static int64_t inbox(void)
 {
-	return harness_sql_i64(stack.harness,
-			       "SELECT coalesce(max(sequence), 0) FROM probe.inbox");
+	return harness_sql_i64(stack.harness, "SELECT coalesce(max(sequence), 0) FROM probe.inbox");
 }
 
 static void assert_settled(void)
@@ -115,9 +113,9 @@ static void capture(const natsMsg *message, struct captured *ret)
 		 natsMsg_GetData(message));
 	for (int i = 0; i < HEADERS; i++) {
 		const char *value = NULL;
-		assert_int_equal(natsMsgHeader_Get((natsMsg *)(uintptr_t)message, header_names[i],
-						   &value),
-				 NATS_OK);
+		assert_int_equal(
+			natsMsgHeader_Get((natsMsg *)(uintptr_t)message, header_names[i], &value),
+			NATS_OK);
 		snprintf(ret->headers[i], sizeof(ret->headers[i]), "%s", value);
 	}
 }
@@ -131,9 +129,9 @@ static void send_event(const struct captured *event)
 			 NATS_OK);
 	for (int i = 0; i < HEADERS; i++)
 		if (event->headers[i][0])
-			assert_int_equal(natsMsgHeader_Set(message, header_names[i],
-							   event->headers[i]),
-					 NATS_OK);
+			assert_int_equal(
+				natsMsgHeader_Set(message, header_names[i], event->headers[i]),
+				NATS_OK);
 	assert_int_equal(natsConnection_PublishMsg(connection, message), NATS_OK);
 	natsMsg_Destroy(message);
 }
@@ -217,8 +215,7 @@ static bool refused_reached(void *context)
 static void workers_signal(int signal_number)
 {
 	pid_t children[64];
-	size_t count =
-		stack_children(stack_service_get(&stack, "probe")->pid, children, 64);
+	size_t count = stack_children(stack_service_get(&stack, "probe")->pid, children, 64);
 
 	for (size_t i = 0; i < count; i++) {
 		char path[64], name[32] = "";
@@ -234,10 +231,11 @@ static void workers_signal(int signal_number)
 static bool follower_leads(void *context)
 {
 	(void)context;
-	return harness_sql_i64(stack.harness,
-			       "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND "
-			       "granted AND ((classid::bigint << 32) | objid::bigint) = " FOLLOWER_LOCK
-			       " AND pid <> pg_backend_pid()") == 1;
+	return harness_sql_i64(
+		       stack.harness,
+		       "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND "
+		       "granted AND ((classid::bigint << 32) | objid::bigint) = " FOLLOWER_LOCK
+		       " AND pid <> pg_backend_pid()") == 1;
 }
 
 static bool follower_stands_by(void *context)
@@ -248,10 +246,11 @@ static bool follower_stands_by(void *context)
 /* Takes the follower's lock: whoever held it ends first. */
 static void follower_hold(void)
 {
-	harness_sql(stack.harness,
-		    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND "
-		    "((classid::bigint << 32) | objid::bigint) = " FOLLOWER_LOCK
-		    " AND pid <> pg_backend_pid()");
+	harness_sql(
+		stack.harness,
+		"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND "
+		"((classid::bigint << 32) | objid::bigint) = " FOLLOWER_LOCK
+		" AND pid <> pg_backend_pid()");
 	harness_sql(stack.harness, "SELECT pg_advisory_lock(" FOLLOWER_LOCK ")");
 	assert_true(harness_wait_for(follower_stands_by, NULL, 5000));
 	usleep(300000); /* it finds out with its next look at the mailbox */
@@ -266,8 +265,9 @@ static void capture_storm(void)
 {
 	natsSubscription *subscription = NULL;
 
-	assert_int_equal(natsConnection_SubscribeSync(&subscription, connection, "piopl.evt.probe.>"),
-			 NATS_OK);
+	assert_int_equal(
+		natsConnection_SubscribeSync(&subscription, connection, "piopl.evt.probe.>"),
+		NATS_OK);
 	flush();
 	make_events("storm", STORM_EVENTS);
 	for (int i = 0; i < STORM_EVENTS; i++) {
@@ -286,7 +286,8 @@ static void send_shuffled(uint64_t *seed, uint64_t holes_of_10)
 	size_t count = 0;
 
 	for (size_t i = 0; i < STORM_EVENTS; i++) {
-		size_t copies = chaos_random(seed, 10) < holes_of_10 ? 0 : 1 + chaos_random(seed, 3);
+		size_t copies =
+			chaos_random(seed, 10) < holes_of_10 ? 0 : 1 + chaos_random(seed, 3);
 		for (size_t c = 0; c < copies; c++)
 			order[count++] = i;
 	}
@@ -382,16 +383,19 @@ static double outbox_questions(void)
 
 static void send_head(const char *body)
 {
-	assert_int_equal(natsConnection_Publish(connection, "piopl.head.probe", body,
-						(int)strlen(body)),
-			 NATS_OK);
+	assert_int_equal(
+		natsConnection_Publish(connection, "piopl.head.probe", body, (int)strlen(body)),
+		NATS_OK);
 }
 
 /* [PLT-8]: a head is a hint, not signed */
 static void a_forged_head_neither_wedges_nor_busies_the_follower(void **state)
 {
 	static const char *const heads[] = {
-		"{\"sequence\":\"9223372036854775807\"}", "{\"sequence\":\"-1\"}", "{}", "",
+		"{\"sequence\":\"9223372036854775807\"}",
+		"{\"sequence\":\"-1\"}",
+		"{}",
+		"",
 		"{\"sequence\":\"1e9\"}",
 	};
 
@@ -483,8 +487,9 @@ static void a_tampered_outbox_stops_its_source_until_it_is_repaired(void **state
 	(void)state;
 	make_events_unseen("tamper");
 	double refused = stack_metric(&stack, "probe", "piopl_events_refused_total");
-	harness_sql(stack.harness, "UPDATE probe.outbox SET data = convert_to('{\"name\":\"evil\"}', "
-				   "'UTF8') WHERE subject = 'tamper50'");
+	harness_sql(stack.harness,
+		    "UPDATE probe.outbox SET data = convert_to('{\"name\":\"evil\"}', "
+		    "'UTF8') WHERE subject = 'tamper50'");
 	follower_release();
 	assert_stopped("signature");
 	assert_true(stack_metric(&stack, "probe", "piopl_events_refused_total") > refused);
@@ -519,8 +524,9 @@ static void an_outbox_that_forgot_what_is_missing_stops_its_source(void **state)
 	harness_sql(stack.harness, "CREATE TABLE public.batches AS SELECT * FROM "
 				   "probe.outbox_batch WHERE first + count > (SELECT sequence + 1 "
 				   "FROM probe.inbox)");
-	harness_sql(stack.harness, "DELETE FROM probe.outbox_batch WHERE first IN (SELECT first FROM "
-				   "public.batches)");
+	harness_sql(stack.harness,
+		    "DELETE FROM probe.outbox_batch WHERE first IN (SELECT first FROM "
+		    "public.batches)");
 	follower_release();
 	assert_stopped("no longer has what is missing");
 	harness_sql(stack.harness, "INSERT INTO probe.outbox_batch SELECT * FROM public.batches");
@@ -546,7 +552,8 @@ int main(void)
 		cmocka_unit_test(live_events_pass_through_a_storm),
 		cmocka_unit_test(a_forged_head_neither_wedges_nor_busies_the_follower),
 		cmocka_unit_test(a_tampered_outbox_stops_its_source_until_it_is_repaired),
-		cmocka_unit_test(an_outbox_with_a_row_missing_stops_its_source_until_it_is_repaired),
+		cmocka_unit_test(
+			an_outbox_with_a_row_missing_stops_its_source_until_it_is_repaired),
 		cmocka_unit_test(an_outbox_that_forgot_what_is_missing_stops_its_source),
 		cmocka_unit_test(an_outbox_that_ends_before_what_was_applied_stops_its_source),
 	};

@@ -21,16 +21,17 @@ static int teardown(void **state)
 static int clean(void **state)
 {
 	(void)state;
-	harness_sql(world.harness,
-		    "SET session_replication_role = replica; DO $$ DECLARE t text; BEGIN FOR t IN "
-		    "SELECT 'record_p' || part FROM audit.record_part WHERE expired_ms IS NULL LOOP "
-		    "EXECUTE format('DROP TABLE audit.%I', t); END LOOP; END $$; "
-		    "TRUNCATE audit.record_part, audit.leaf_run, audit.node_run, audit.checkpoint, "
-		    "audit.cosignature, audit.posting, audit.segment, audit.chain, audit.seal, "
-		    "audit.evidence_source, audit.alarm, audit.outbox, audit.legal_hold, "
-		    "audit.witness; "
-		    "UPDATE audit.tree SET size = 0, frontier = ''; "
-		    "RESET session_replication_role");
+	harness_sql(
+		world.harness,
+		"SET session_replication_role = replica; DO $$ DECLARE t text; BEGIN FOR t IN "
+		"SELECT 'record_p' || part FROM audit.record_part WHERE expired_ms IS NULL LOOP "
+		"EXECUTE format('DROP TABLE audit.%I', t); END LOOP; END $$; "
+		"TRUNCATE audit.record_part, audit.leaf_run, audit.node_run, audit.checkpoint, "
+		"audit.cosignature, audit.posting, audit.segment, audit.chain, audit.seal, "
+		"audit.evidence_source, audit.alarm, audit.outbox, audit.legal_hold, "
+		"audit.witness; "
+		"UPDATE audit.tree SET size = 0, frontier = ''; "
+		"RESET session_replication_role");
 	world.sequence = 0;
 	world.now_ms = WORLD_START_MS;
 	return 0;
@@ -68,8 +69,9 @@ static void keep_first(void *context, const struct auditlog_finding *finding)
 /* Exports a range through the calls and verifies it with the public key alone. */
 static struct verified export_verify(int64_t first, int64_t end)
 {
-	struct audit_export_begin_request begin = { .has_first = true, .first = first,
-						    .has_end = end > 0, .end = end };
+	struct audit_export_begin_request begin = {
+		.has_first = true, .first = first, .has_end = end > 0, .end = end
+	};
 	struct audit_export_header header = { 0 };
 	struct verified ret = { 0 };
 	struct note_key key;
@@ -232,7 +234,7 @@ static void no_role_changes_or_removes_what_was_logged(void **state)
 {
 	static const char *const tables[] = { "record", "leaf_run", "node_run", "checkpoint",
 					      "cosignature" };
-	static const char *const columns[] = { "body = body", "hashes = hashes",
+	static const char *const columns[] = { "packed = packed", "hashes = hashes",
 					       "hashes = hashes", "note = note", "line = line" };
 	static const char *const roles[] = { "audit", "audit_owner" };
 	char text[256];
@@ -257,6 +259,14 @@ static void no_role_changes_or_removes_what_was_logged(void **state)
 		snprintf(text, sizeof(text), "DELETE FROM record_p%lld",
 			 (long long)sql("SELECT part FROM audit.record_part LIMIT 1"));
 		assert_true(refused(roles[r], text));
+	}
+	/* rights and triggers each refuse alone */
+	for (size_t t = 0; t < 5; t++) {
+		snprintf(text, sizeof(text),
+			 "SELECT has_table_privilege('audit', 'audit.%s', 'UPDATE, DELETE, "
+			 "TRUNCATE')::int",
+			 tables[t]);
+		assert_int_equal(sql(text), 0);
 	}
 	/* the service cannot go round the function that expires */
 	snprintf(text, sizeof(text), "DROP TABLE record_p%lld",
@@ -286,25 +296,37 @@ static void a_tampered_log_is_not_signed_and_is_found_out(void **state)
 	world_append(&world, 512, 5, NULL);
 	world_append(&world, 88, 5, NULL);
 	assert_int_equal(world_tick(&world, audit_tick_checkpoint), ST_OK);
-	harness_sql(world.harness, "SET session_replication_role = replica; UPDATE audit.record SET "
-				   "body = replace(body, 'ledger.write', 'ledger.wrote') WHERE "
-				   "position = 123; RESET session_replication_role");
+	harness_sql(world.harness,
+		    "SET session_replication_role = replica; UPDATE audit.record SET "
+		    "packed = set_byte(packed, 40, get_byte(packed, 40) # 1) WHERE "
+		    "position = 123; RESET session_replication_role");
 	found = export_verify(0, 0);
 	assert_int_equal(found.summary.findings, 1);
 	assert_int_equal(found.first.kind, AUDITLOG_ALTERED);
 	assert_int_equal(found.first.position, 123);
-	harness_sql(world.harness, "SET session_replication_role = replica; DELETE FROM audit.record "
-				   "WHERE position = 123; RESET session_replication_role");
+	/* so much that it cannot even be read */
+	harness_sql(world.harness,
+		    "SET session_replication_role = replica; UPDATE audit.record SET "
+		    "packed = set_byte(packed, 0, 9) WHERE position = 123; RESET "
+		    "session_replication_role");
+	found = export_verify(0, 0);
+	assert_int_equal(found.summary.findings, 1);
+	assert_int_equal(found.first.kind, AUDITLOG_ALTERED);
+	assert_int_equal(found.first.position, 123);
+	harness_sql(world.harness,
+		    "SET session_replication_role = replica; DELETE FROM audit.record "
+		    "WHERE position = 123; RESET session_replication_role");
 	found = export_verify(0, 0);
 	assert_int_equal(found.summary.findings, 1);
 	assert_int_equal(found.first.kind, AUDITLOG_REMOVED);
 	assert_int_equal(found.first.position, 123);
 	/* the hashes too: then no checkpoint is signed over them any more, and it is an alarm */
-	harness_sql(world.harness, "SET session_replication_role = replica; UPDATE audit.leaf_run SET "
-				   "hashes = set_byte(hashes, 5, get_byte(hashes, 5) # 1) WHERE "
-				   "first = 0; UPDATE audit.node_run SET hashes = set_byte(hashes, 5, "
-				   "get_byte(hashes, 5) # 1) WHERE first = 0; "
-				   "RESET session_replication_role");
+	harness_sql(world.harness,
+		    "SET session_replication_role = replica; UPDATE audit.leaf_run SET "
+		    "hashes = set_byte(hashes, 5, get_byte(hashes, 5) # 1) WHERE "
+		    "first = 0; UPDATE audit.node_run SET hashes = set_byte(hashes, 5, "
+		    "get_byte(hashes, 5) # 1) WHERE first = 0; "
+		    "RESET session_replication_role");
 	world_append(&world, 100, 5, NULL);
 	assert_int_equal(world_tick(&world, audit_tick_checkpoint), ST_OK);
 	assert_int_equal(world_tick(&world, audit_tick_checkpoint), ST_OK);
@@ -350,7 +372,8 @@ static void an_inclusion_proof_verifies_for_every_record(void **state)
 	world_append(&world, 700, 5, NULL);
 	for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
 		for (int64_t i = 0; i < sizes[s]; i += 1 + sizes[s] / 40) {
-			struct audit_proof_inclusion_request in = { .log_id = i, .has_size = true,
+			struct audit_proof_inclusion_request in = { .log_id = i,
+								    .has_size = true,
 								    .size = sizes[s] };
 			struct audit_proof_inclusion_reply out = { 0 };
 
@@ -521,8 +544,7 @@ static void a_witness_keeps_its_key_and_can_end(void **state)
 	base64_encode(key.public_key, PUBLIC_KEY_BYTES, text);
 	assert_int_equal(world_call(&world, audit_witness_put, &put, &witness), ST_CONFLICT);
 	put.public_key = STR("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
-	assert_int_equal(world_call(&world, audit_witness_put, &put, &witness),
-			 ST_MESSAGE_INVALID);
+	assert_int_equal(world_call(&world, audit_witness_put, &put, &witness), ST_MESSAGE_INVALID);
 }
 
 int main(void)

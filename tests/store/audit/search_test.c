@@ -43,7 +43,7 @@ static void make_known(struct world *w, size_t index, struct common_evidence *e)
 		.user = dice >> 8 & 1 ? (int)((dice >> 9) % USERS) : -1,
 		/* a tool that is rare, one that is only used late */
 		.tool = known_count == 5000 || known_count == 17000 ? TOOLS
-			: known_count > RECORDS - 100		    ? TOOLS + 1
+			: known_count > RECORDS - 100               ? TOOLS + 1
 								    : (int)((dice >> 16) % TOOLS),
 		.type = (int)((dice >> 24) % TYPES),
 		.domain = (int)((dice >> 32) % 3),
@@ -98,8 +98,15 @@ struct question {
 
 static struct question anything(void)
 {
-	return (struct question){ .agent = -1, .user = -1, .tool = -1, .type = -1, .domain = -1,
-				  .provenance = -1, .decision = -1, .outcome = -1, .trace = -1 };
+	return (struct question){ .agent = -1,
+				  .user = -1,
+				  .tool = -1,
+				  .type = -1,
+				  .domain = -1,
+				  .provenance = -1,
+				  .decision = -1,
+				  .outcome = -1,
+				  .trace = -1 };
 }
 
 static bool matches(const struct question *q, const struct known *k)
@@ -312,8 +319,9 @@ static void a_page_is_bounded_in_bytes(void **state)
 
 static void a_time_that_ends_before_it_begins_is_refused(void **state)
 {
-	struct audit_record_query_request in = { .has_from_ms = true, .from_ms = 5,
-						 .has_to_ms = true, .to_ms = 5 };
+	struct audit_record_query_request in = {
+		.has_from_ms = true, .from_ms = 5, .has_to_ms = true, .to_ms = 5
+	};
 	struct audit_record_query_reply out = { 0 };
 
 	(void)state;
@@ -328,7 +336,8 @@ static void a_chain_reads_from_its_first_record_to_its_head(void **state)
 {
 	struct audit_chain_get_request get = { .agent_id = STR("piopl_10007") };
 	struct audit_chain_read_request read = { .agent_id = STR("piopl_10007"),
-						 .has_limit = true, .limit = 70 };
+						 .has_limit = true,
+						 .limit = 70 };
 	struct audit_chain chain = { 0 };
 	struct audit_chain_read_reply page;
 	struct hash head = { { 0 } };

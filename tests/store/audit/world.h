@@ -1,5 +1,6 @@
 /* world.h: the audit service's statements and handlers against a real PostgreSQL, as its own role,
- * without processes or bus: batches, ticks and calls are made by hand and the time is the test's. */
+ * without processes or bus: batches, ticks and calls are made by hand and the time is the test's.
+ */
 #ifndef PIOPL_TEST_AUDIT_WORLD_H
 #define PIOPL_TEST_AUDIT_WORLD_H
 
@@ -35,9 +36,9 @@ struct world {
 
 /* What a refusal's test needs to know of roles. */
 #define WORLD_REFUSED_FUNCTION                                                                     \
-	"CREATE FUNCTION public.refused(r text, q text) RETURNS boolean LANGUAGE plpgsql AS $$ "  \
+	"CREATE FUNCTION public.refused(r text, q text) RETURNS boolean LANGUAGE plpgsql AS $$ "   \
 	"BEGIN EXECUTE format('SET LOCAL ROLE %I', r); SET LOCAL search_path = audit; EXECUTE q; " \
-	"RESET ROLE; RETURN false; EXCEPTION WHEN insufficient_privilege THEN RESET ROLE; "       \
+	"RESET ROLE; RETURN false; EXCEPTION WHEN insufficient_privilege THEN RESET ROLE; "        \
 	"RETURN true; END $$"
 
 static inline void world_open_db(struct world *w)
@@ -111,13 +112,12 @@ static inline enum st world_end(struct world *w, struct db_tx *tx, enum st st)
 	return db_commit(tx, &w->problem);
 }
 
-/* Evidence of "registry" of agents piopl_00000 .. piopl_<agents - 1>; `change` (may be NULL) makes it
- * what the test needs. */
+/* Evidence of "registry" of agents piopl_00000 .. piopl_<agents - 1>; `change` (may be NULL) makes
+ * it what the test needs. */
 typedef void world_change(struct world *w, size_t index, struct common_evidence *evidence);
 
-static inline void world_events(struct world *w, struct db_tx *tx, const char *source,
-				size_t count, int agents, world_change *change,
-				struct svc_event *events)
+static inline void world_events(struct world *w, struct db_tx *tx, const char *source, size_t count,
+				int agents, world_change *change, struct svc_event *events)
 {
 	struct arena *arena = &w->svc.arena;
 	struct common_evidence *evidence = ARENA_ARRAY(arena, struct common_evidence, count);
@@ -218,12 +218,11 @@ static inline size_t world_follow_own(struct world *w)
 {
 	static struct svc_event events[64];
 	static struct common_evidence evidence[64];
-	int64_t first = harness_sql_i64(w->harness,
-					"SELECT coalesce(max(last_sequence), 0) FROM "
-					"audit.evidence_source WHERE source = 'audit'");
-	int64_t count = harness_sql_i64(w->harness,
-					"SELECT count(*) FROM audit.outbox WHERE type = "
-					"'audit.evidence.recorded'");
+	int64_t first = harness_sql_i64(w->harness, "SELECT coalesce(max(last_sequence), 0) FROM "
+						    "audit.evidence_source WHERE source = 'audit'");
+	int64_t count =
+		harness_sql_i64(w->harness, "SELECT count(*) FROM audit.outbox WHERE type = "
+					    "'audit.evidence.recorded'");
 	struct db_tx *tx = world_begin(w);
 	size_t taken = 0;
 
@@ -234,7 +233,8 @@ static inline size_t world_follow_own(struct world *w)
 			 "SELECT convert_from(data, 'UTF8') FROM audit.outbox WHERE type = "
 			 "'audit.evidence.recorded' ORDER BY id OFFSET %lld LIMIT 1",
 			 (long long)i);
-		struct str text = arena_copy(&w->svc.arena, str_of(harness_sql_text(w->harness, sql)));
+		struct str text =
+			arena_copy(&w->svc.arena, str_of(harness_sql_text(w->harness, sql)));
 
 		assert_int_equal(proto_decode(&common_evidence_type, text, PROTO_UNKNOWN_REFUSED,
 					      &w->svc.arena, &evidence[taken], &w->problem),

@@ -184,8 +184,8 @@ static void a_changed_byte_is_refused_or_another_canonical_record(void **state)
 
 			bytes[at] = " \"\\{}:,x09\x01\xff"[sample_next(&random) % 12];
 			if (auditlog_record_read(text, &view) == ST_OK) {
-				assert_int_equal(
-					json_canonical(&arena, text, &canonical, &problem), ST_OK);
+				assert_int_equal(json_canonical(&arena, text, &canonical, &problem),
+						 ST_OK);
 				assert_true(str_equal(text, canonical));
 				taken++;
 			} else {
@@ -230,7 +230,8 @@ static void texts_of_another_shape_are_refused(void **state)
 		.trace_id = STR("0"),
 		.operation = { STR("a"), STR("b"),
 			       STR("sha256:"
-				   "0000000000000000000000000000000000000000000000000000000000000000") },
+				   "000000000000000000000000000000000000000000000000000000000000000"
+				   "0") },
 		.policy_evaluation = { .decision = COMMON_EVIDENCE_POLICY_DECISION_DENY },
 		.outcome = { .status = COMMON_EVIDENCE_OUTCOME_STATUS_REFUSED },
 		.domain = STR("finance"),
@@ -250,9 +251,9 @@ static void texts_of_another_shape_are_refused(void **state)
 		for (const char *next = at; next; next = strstr(next + 1, cases[i].from))
 			at = next;
 		assert_non_null(at);
-		struct str changed = arena_printf(&arena, "%.*s%s%s", (int)(at - text.data),
-						  text.data, cases[i].to,
-						  at + strlen(cases[i].from));
+		struct str changed =
+			arena_printf(&arena, "%.*s%s%s", (int)(at - text.data), text.data,
+				     cases[i].to, at + strlen(cases[i].from));
 		assert_int_equal(auditlog_record_read(changed, &view), ST_MESSAGE_INVALID);
 	}
 	for (size_t size = 0; size < text.size; size++)

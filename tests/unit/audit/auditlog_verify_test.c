@@ -9,7 +9,7 @@
 #include "sample.h"
 
 #define COUNT 300
-#define FINDINGS_MAX 64
+#define FINDINGS_MAX 256
 
 static struct sample_log log_made;
 static struct sample_lines lines;
@@ -158,7 +158,7 @@ static void subtrees_of_the_largest_tree_are_within_their_limits(void **state)
 /* [AUD-6] [AUD-9] */
 static void a_whole_export_is_proved(void **state)
 {
-	static const int64_t ranges[][2] = { { 0, COUNT }, { 0, 1 }, { COUNT - 1, COUNT },
+	static const int64_t ranges[][2] = { { 0, COUNT }, { 0, 1 },     { COUNT - 1, COUNT },
 					     { 7, 130 },   { 128, 256 }, { 1, COUNT - 1 } };
 	struct findings findings;
 
@@ -278,8 +278,7 @@ static void an_inserted_record_is_named(void **state)
 	line_insert(line_of(50), text_replace(log_made.texts[50], "\"finance\"", "\"forged\""));
 	expect_only(AUDITLOG_INSERTED, 50);
 	sample_export(&log_made, 20, 220, 64, NULL, true, &lines);
-	line_insert(line_of(50) + 1,
-		    text_replace(log_made.texts[50], "\"finance\"", "\"forged\""));
+	line_insert(line_of(50) + 1, text_replace(log_made.texts[50], "\"finance\"", "\"forged\""));
 	expect_only(AUDITLOG_INSERTED, 50);
 }
 
@@ -382,6 +381,24 @@ static void a_missing_block_is_named(void **state)
 	assert_int_equal(findings.items[0].kind, AUDITLOG_REMOVED);
 	assert_int_equal(findings.items[0].position, 64);
 	assert_int_equal(findings.items[0].end, 128);
+}
+
+/* The block claims a later place and is not well formed: what follows belongs to no block. */
+static void records_after_a_block_that_is_not_well_formed_are_named(void **state)
+{
+	struct findings findings;
+
+	(void)state;
+	sample_export(&log_made, 0, 192, 64, NULL, false, &lines);
+	lines.items[line_of(64) - 1] = STR("{\"first\":\"100\",\"count\":2,\"leaves\":\"AAAA\"}");
+	line_insert(line_of(70), STR("no record"));
+	struct auditlog_summary summary = verify(&findings);
+
+	assert_false(summary.proved);
+	assert_int_equal(findings.items[0].kind, AUDITLOG_REMOVED);
+	assert_int_equal(findings.items[0].position, 64);
+	assert_int_equal(findings.items[0].end, 100);
+	assert_int_equal(findings.items[1].kind, AUDITLOG_FORMAT);
 }
 
 static void an_export_that_was_cut_short_is_named(void **state)
@@ -503,8 +520,8 @@ static void a_checkpoint_in_the_wrong_place_is_named(void **state)
 
 	(void)state;
 	sample_export(&log_made, 0, 128, 64, NULL, false, &lines);
-	assert_int_equal(
-		proto_encode(&audit_export_checkpoint_type, &line, &log_made.arena, &text), ST_OK);
+	assert_int_equal(proto_encode(&audit_export_checkpoint_type, &line, &log_made.arena, &text),
+			 ST_OK);
 	line_insert(line_of(64) - 1, text);
 	verify(&findings);
 	assert_int_equal(findings.count, 1);
@@ -522,13 +539,15 @@ static void many_chains_are_followed(void **state)
 	sample_log_make(&wide, 0, -1);
 	for (int64_t i = 0; i < 3000; i++) {
 		struct common_evidence evidence;
-		struct auditlog_place place = { .log_id = i, .source = STR("registry"),
+		struct auditlog_place place = { .log_id = i,
+						.source = STR("registry"),
 						.source_sequence = i + 1 };
 
 		sample_evidence(&random, &wide.arena,
 				arena_printf(&wide.arena, "piopl_%05d", (int)i).data, &evidence);
 		assert_int_equal(
-			auditlog_record_text(&evidence, &place, &wide.arena, &wide.texts[i]), ST_OK);
+			auditlog_record_text(&evidence, &place, &wide.arena, &wide.texts[i]),
+			ST_OK);
 		merkle_leaf(wide.texts[i].data, wide.texts[i].size, &wide.leaves[i]);
 		wide.count++;
 	}
@@ -557,6 +576,7 @@ int main(void)
 		cmocka_unit_test(a_broken_link_is_named),
 		cmocka_unit_test(a_record_after_the_seal_is_named),
 		cmocka_unit_test(a_missing_block_is_named),
+		cmocka_unit_test(records_after_a_block_that_is_not_well_formed_are_named),
 		cmocka_unit_test(an_export_that_was_cut_short_is_named),
 		cmocka_unit_test(a_checkpoint_of_another_key_proves_nothing),
 		cmocka_unit_test(a_header_that_was_changed_proves_nothing),

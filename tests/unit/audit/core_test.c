@@ -83,7 +83,7 @@ static void a_query_has_the_terms_of_the_records_it_matches(void **state)
 			{ .operation_type = e.operation.type },
 			{ .tool = e.operation.tool },
 			{ .decision = (enum audit_record_query_request_decision)
-				  e.policy_evaluation.decision },
+					      e.policy_evaluation.decision },
 			{ .outcome = (enum audit_record_query_request_outcome)e.outcome.status },
 			{ .domain = e.domain },
 			{ .provenance = e.provenance },
@@ -134,9 +134,8 @@ static void query_and_evidence_count_their_choices_alike(void **state)
 static void an_evidence_key_is_the_first_eight_bytes_of_its_uuid(void **state)
 {
 	(void)state;
-	assert_int_equal(
-		audit_evidence_key(STR("evd_01234567-89ab-7def-8123-456789abcdef")),
-		INT64_C(0x0123456789ab7def));
+	assert_int_equal(audit_evidence_key(STR("evd_01234567-89ab-7def-8123-456789abcdef")),
+			 INT64_C(0x0123456789ab7def));
 	assert_int_equal(audit_evidence_key(STR("evd_")), 0);
 	assert_true(audit_evidence_key(STR("evd_018f0000-0000-7000-8000-000000000000")) <
 		    audit_evidence_key(STR("evd_018f0000-0001-7000-8000-000000000000")));
@@ -160,7 +159,8 @@ static void postings_hold_what_was_put_in(void **state)
 
 		for (size_t i = 0; i < count; i++) /* backwards: sorting is part of it */
 			entries[i] = (struct audit_index_entry){
-				.term = -5, .offset = (uint16_t)((count - 1 - i) * step) };
+				.term = -5, .offset = (uint16_t)((count - 1 - i) * step)
+			};
 		audit_index_sort(entries, count);
 		assert_int_equal(audit_index_next(entries, count, 0, &posting), count);
 		assert_int_equal(posting.term, -5);
@@ -212,8 +212,8 @@ static void postings_of_another_shape_are_refused(void **state)
 
 static void clipping_keeps_the_range_and_nothing_else(void **state)
 {
-	static const int64_t cases[][2] = { { 0, AUDIT_SEGMENT }, { 0, 0 },   { 5, 6 },
-					    { 63, 65 },           { 64, 128 }, { 100, 9000 },
+	static const int64_t cases[][2] = { { 0, AUDIT_SEGMENT }, { 0, 0 },       { 5, 6 },
+					    { 63, 65 },           { 64, 128 },    { 100, 9000 },
 					    { -50, 3 },           { 9000, 9999 }, { 8191, 8192 } };
 	static uint16_t offsets[AUDIT_SEGMENT];
 
@@ -232,6 +232,113 @@ static void clipping_keeps_the_range_and_nothing_else(void **state)
 			assert_int_equal(offsets[i], from + (int64_t)i);
 		assert_true(audit_bitmap_last(&bitmap, 2, offsets) <= 2);
 	}
+}
+
+/* ---- records as they are stored ---- */
+
+static struct str pack(const struct common_evidence *e, const struct auditlog_place *place)
+{
+	struct str packed;
+
+	assert_int_equal(audit_pack(e, place, &arena, &packed), ST_OK);
+	return packed;
+}
+
+/* [AUD-4] the text that was hashed comes back to the last byte */
+static void a_stored_record_gives_its_text_again(void **state)
+{
+	struct sample_random random = { 31 };
+	size_t texts = 0, bytes = 0;
+
+	(void)state;
+	for (int i = 0; i < 3000; i++) {
+		struct auditlog_place place = { .log_id = i,
+						.source = STR("registry"),
+						.source_sequence =
+							(int64_t)(sample_next(&random) >> 1) };
+		struct common_evidence e;
+		struct str text, again;
+
+		arena_reset(&arena);
+		sample_evidence(&random, &arena, i % 2 ? "piopl_00001" : NULL, &e);
+		if (i % 7 == 0)
+			e.evidence_id = STR("evd_------------------------------------");
+		if (i % 11 == 0)
+			e.context.session_id = STR("");
+		place.previous.bytes[i % HASH_BYTES] = (uint8_t)i;
+		assert_int_equal(auditlog_record_text(&e, &place, &arena, &text), ST_OK);
+		struct str packed = pack(&e, &place);
+		assert_int_equal(audit_unpack_text(packed, i, &arena, &again), ST_OK);
+		assert_true(str_equal(text, again));
+		texts += text.size;
+		bytes += packed.size;
+	}
+	assert_true(bytes * 2 < texts);
+}
+
+/* What the calls answer is the text, decoded. */
+static void a_stored_record_is_the_record_of_its_text(void **state)
+{
+	struct sample_random random = { 32 };
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		struct auditlog_place place = { .log_id = i,
+						.source = STR("registry"),
+						.source_sequence = i + 1 };
+		struct audit_record record, decoded;
+		struct common_evidence e;
+		struct str text, a, b;
+
+		arena_reset(&arena);
+		sample_evidence(&random, &arena, NULL, &e);
+		assert_int_equal(auditlog_record_text(&e, &place, &arena, &text), ST_OK);
+		assert_int_equal(proto_decode(&audit_record_type, text, PROTO_UNKNOWN_REFUSED,
+					      &arena, &decoded, NULL),
+				 ST_OK);
+		assert_int_equal(audit_unpack_record(pack(&e, &place), i, &arena, &record), ST_OK);
+		assert_int_equal(proto_encode(&audit_record_type, &record, &arena, &a), ST_OK);
+		assert_int_equal(proto_encode(&audit_record_type, &decoded, &arena, &b), ST_OK);
+		assert_true(str_equal(a, b));
+	}
+}
+
+/* Cut, lengthened or changed bytes are refused, or are another record; never a fault. */
+static void bytes_that_were_not_packed_here_are_refused(void **state)
+{
+	struct sample_random random = { 33 };
+	size_t refused = 0;
+
+	(void)state;
+	for (int i = 0; i < 300; i++) {
+		struct auditlog_place place = { .log_id = i,
+						.source = STR("registry"),
+						.source_sequence = i + 1 };
+		struct common_evidence e;
+		struct str packed, text;
+
+		arena_reset(&arena);
+		sample_evidence(&random, &arena, NULL, &e);
+		packed = pack(&e, &place);
+		for (size_t size = 0; size < packed.size; size += 1 + size / 20)
+			assert_int_equal(audit_unpack_text((struct str){ packed.data, size }, i,
+							   &arena, &text),
+					 ST_LOG_DAMAGED);
+		char *bytes = arena_alloc(&arena, packed.size + 1);
+		memcpy(bytes, packed.data, packed.size);
+		struct str longer = { bytes, packed.size + 1 };
+		assert_int_equal(audit_unpack_text(longer, i, &arena, &text), ST_LOG_DAMAGED);
+		for (int k = 0; k < 50; k++) {
+			size_t at = sample_next(&random) % packed.size;
+			char was = bytes[at];
+
+			bytes[at] = (char)sample_next(&random);
+			refused += audit_unpack_text((struct str){ bytes, packed.size }, i, &arena,
+						     &text) != ST_OK;
+			bytes[at] = was;
+		}
+	}
+	assert_true(refused > 1000);
 }
 
 /* ---- chain heads ---- */
@@ -294,7 +401,10 @@ static void append_all(struct merkle_tree *tree, struct str source, size_t count
 static void batches_make_one_log(void **state)
 {
 	static struct hash leaves[4096], level1[16];
-	static struct { struct str agent; struct hash hash; } last[5];
+	static struct {
+		struct str agent;
+		struct hash hash;
+	} last[5];
 	struct sample_random random = { 77 };
 	struct merkle_tree tree = { .size = 0 };
 	struct hash root, expected;
@@ -395,10 +505,10 @@ static void a_frontier_survives_being_stored(void **state)
 		merkle_tree_root(&tree, &a);
 		merkle_tree_root(&back, &b);
 		assert_true(hash_equal(&a, &b));
-		assert_int_equal(audit_frontier_unpack(
-					 tree.size, (struct str){ stored.data, stored.size + 32 },
-					 &back),
-				 ST_LOG_DAMAGED);
+		assert_int_equal(
+			audit_frontier_unpack(tree.size,
+					      (struct str){ stored.data, stored.size + 32 }, &back),
+			ST_LOG_DAMAGED);
 		leaf.bytes[1] = (uint8_t)i;
 		assert_int_equal(merkle_append(&tree, &leaf, NULL, NULL), ST_OK);
 	}
@@ -465,6 +575,9 @@ int main(void)
 		cmocka_unit_test(terms_come_one_after_the_other),
 		cmocka_unit_test(postings_of_another_shape_are_refused),
 		cmocka_unit_test(clipping_keeps_the_range_and_nothing_else),
+		cmocka_unit_test(a_stored_record_gives_its_text_again),
+		cmocka_unit_test(a_stored_record_is_the_record_of_its_text),
+		cmocka_unit_test(bytes_that_were_not_packed_here_are_refused),
 		cmocka_unit_test(heads_are_found_again_and_have_a_limit),
 		cmocka_unit_test(batches_make_one_log),
 		cmocka_unit_test(after_the_seal_a_record_is_marked),

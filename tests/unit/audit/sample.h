@@ -38,8 +38,9 @@ static inline struct str sample_hash(struct sample_random *random, struct arena 
 /* Text with what JSON escapes, and with letters of two to four bytes. */
 static inline struct str sample_text(struct sample_random *random, struct arena *arena)
 {
-	static const char *const pieces[] = { "a", "\"", "\\", "\n", "\x01", "\x1f", "é", "€",
-					      "😀", "/", "\x7f", "plain words", "\t", "<&>", "\b" };
+	static const char *const pieces[] = { "a",    "\"",          "\\", "\n",  "\x01",
+					      "\x1f", "é",           "€",  "😀",   "/",
+					      "\x7f", "plain words", "\t", "<&>", "\b" };
 	struct buf buf;
 
 	buf_init(&buf, arena, 64);
@@ -71,8 +72,8 @@ static inline void sample_evidence(struct sample_random *random, struct arena *a
 		.operation = { .type = STR("tool_invocation"),
 			       .tool = STR("ledger.write"),
 			       .parameters_hash = sample_hash(random, arena) },
-		.policy_evaluation = { .decision = (enum common_evidence_policy_decision)(
-					       1 + a % 5) },
+		.policy_evaluation = { .decision =
+					       (enum common_evidence_policy_decision)(1 + a % 5) },
 		.outcome = { .status = (enum common_evidence_outcome_status)(1 + b % 4) },
 		.domain = STR("finance"),
 	};
@@ -227,8 +228,7 @@ static inline struct str sample_block(struct sample_log *log, int64_t first, int
 	int64_t runs[2 * AUDITLOG_BLOCK_MAX];
 	struct str text;
 
-	block.leaves.size =
-		base64_encode(log->leaves + first, (size_t)count * HASH_BYTES, leaves);
+	block.leaves.size = base64_encode(log->leaves + first, (size_t)count * HASH_BYTES, leaves);
 	block.leaves.data = leaves;
 	block.expired.items = runs;
 	for (int64_t i = 0; expired && i < count; i++) {
@@ -261,9 +261,8 @@ static inline void sample_export(struct sample_log *log, int64_t first, int64_t 
 			if (!expired || !expired[i])
 				ret->items[ret->count++] = log->texts[i];
 		if (checkpoints) {
-			struct audit_export_checkpoint line = {
-				.checkpoint = sample_note(log, at + count)
-			};
+			struct audit_export_checkpoint line = { .checkpoint = sample_note(
+									log, at + count) };
 			struct str text;
 
 			ASSERT(proto_encode(&audit_export_checkpoint_type, &line, &log->arena,
