@@ -129,22 +129,22 @@ static enum st request_publish(struct bus_async *async, const struct bus_request
 	snprintf(subject, sizeof(subject), "piopl.rpc.%s.%s.%s", service, request->call->name,
 		 async->bus->name);
 	snprintf(reply, sizeof(reply), "%s%llu", async->inbox, (unsigned long long)number);
-	natsStatus status = natsMsg_Create(&msg, subject, reply, request->body.data,
-					   (int)request->body.size);
+	natsStatus status =
+		natsMsg_Create(&msg, subject, reply, request->body.data, (int)request->body.size);
 	if (status == NATS_OK)
 		status = bus_headers_set(msg, &request->options, timeout_ms);
 	if (status == NATS_OK)
 		status = natsConnection_PublishMsg(async->bus->connection, msg);
 	natsMsg_Destroy(msg);
-	return status == NATS_OK ? ST_OK :
-				   bus_problem(problem, ST_BUS_UNAVAILABLE, "request", status);
+	return status == NATS_OK ? ST_OK
+				 : bus_problem(problem, ST_BUS_UNAVAILABLE, "request", status);
 }
 
 enum st bus_async_send(struct bus_async *async, const struct bus_request *request,
 		       uint64_t *ret_number, struct problem *problem)
 {
-	uint32_t timeout_ms = request->options.timeout_ms ? request->options.timeout_ms :
-							    request->call->deadline_ms;
+	uint32_t timeout_ms = request->options.timeout_ms ? request->options.timeout_ms
+							  : request->call->deadline_ms;
 
 	ASSERT(request->options.service || request->call->service);
 	if (request->body.size > BUS_PAYLOAD_MAX)
@@ -156,15 +156,14 @@ enum st bus_async_send(struct bus_async *async, const struct bus_request *reques
 	if (!bus_is_connected(async->bus))
 		return problem_set(problem, ST_BUS_UNAVAILABLE, "", "%s", "");
 	struct slot *slot = &async->slots[async->free_head];
-	uint64_t number =
-		number_of((size_t)(slot - async->slots), slot->generation + 1);
+	uint64_t number = number_of((size_t)(slot - async->slots), slot->generation + 1);
 	TRY(request_publish(async, request, number, timeout_ms, problem));
 	async->free_head = slot->next_free;
 	async->waiting++;
 	slot->generation++;
 	slot->context = request->context;
-	slot->service = request->options.service ? request->options.service :
-						   request->call->service;
+	slot->service =
+		request->options.service ? request->options.service : request->call->service;
 	slot->timeout_ms = timeout_ms;
 	slot->until_ns = clock_mono_ns() + (uint64_t)(timeout_ms + ANSWER_SLACK_MS) * 1000000u;
 	if (slot->until_ns < async->earliest_ns)

@@ -36,6 +36,7 @@ static struct db_table table_read(const struct db_statement *statements)
 	for (size_t i = 0; i < table.count; i++) {
 		table.traits[i].reads = db_sql_reads(statements[i].sql);
 		table.traits[i].inserts_one = db_sql_inserts_one(statements[i].sql);
+		table.traits[i].locks = db_sql_locks(statements[i].sql);
 	}
 	return table;
 }

@@ -54,12 +54,14 @@ struct db_table {
 	struct db_traits {
 		bool reads;
 		bool inserts_one;
+		bool locks;
 	} * traits;
 };
 
 struct db_tx {
 	struct db *db;
 	bool open;
+	bool locks;      /* it holds what others ask for: its COMMIT is waited for */
 	size_t writes;   /* queued, questions that may write among them */
 	bool uncertain;  /* a queued write's row count has to be seen before COMMIT may be sent */
 	bool committing; /* COMMIT is on its way */

@@ -92,6 +92,8 @@ static const char *const harmless[] = {
 	"octet_length",
 	"pg_current_snapshot",
 	"pg_snapshot_xmin",
+	"pg_try_advisory_xact_lock",
+	"pg_advisory_xact_lock",
 	"rank",
 	"right",
 	"round",
@@ -214,4 +216,9 @@ enum st db_status_of_sqlstate(const char *sqlstate)
 			return sqlstates[i].st;
 	}
 	return ST_INTERNAL;
+}
+
+bool db_sql_locks(const char *sql)
+{
+	return strcasestr(sql, "advisory_xact_lock") || strcasestr(sql, "FOR UPDATE");
 }

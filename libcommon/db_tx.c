@@ -230,7 +230,7 @@ enum st db_commit(struct db_tx *tx, struct problem *problem)
 	ASSERT(!db->copy.open);
 	if (tx->status != ST_OK || (tx->uncertain && db_check(tx) != ST_OK))
 		return commit_failed(tx, problem);
-	if (tx->writes == 0) {
+	if (tx->writes == 0 && !tx->locks) {
 		tx_leave(tx, &db_own_statements[DB_COMMIT]);
 		return ST_OK;
 	}
@@ -259,6 +259,7 @@ enum st db_query_(struct db_tx *tx, const struct db_statement *statement, struct
 		return tx->status;
 	if (!db_traits_of(tx->db, statement).reads)
 		tx->writes++;
+	tx->locks = tx->locks || db_traits_of(tx->db, statement).locks;
 	tx->arena = arena;
 	tx->rows = &rows;
 	TRY(db_pipe_push(tx->db, &entry, values, count));

@@ -31,6 +31,9 @@ MUST_CHECK enum st db_value_read(char type, struct str wire, struct arena *arena
 /* True when the statement cannot do anything but read: a SELECT that calls nothing but functions
  * known here to be harmless. An unknown one may write, so its COMMIT is waited for. */
 bool db_sql_reads(const char *sql);
+/* True when the statement takes a lock that lasts as long as its transaction: whoever is answered
+ * must not meet it when it comes back. */
+bool db_sql_locks(const char *sql);
 /* True when the statement, if it succeeds at all, inserts exactly one row: INSERT of one tuple of
  * VALUES without ON CONFLICT. Such a write may travel with its COMMIT; any other expected row count
  * has to be seen first. */

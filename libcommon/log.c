@@ -153,6 +153,23 @@ static void write_all(const char *data, size_t size)
 	} while (written < 0 && errno == EINTR);
 }
 
+/* One system call for some lines; not above PIPE_BUF together, as one line is not. */
+static bool holding;
+static size_t held_size;
+static char held_data[LOG_LINE_BYTES_MAX];
+
+void log_hold(void)
+{
+	holding = true;
+}
+
+void log_release(void)
+{
+	if (held_size > 0)
+		write_all(held_data, held_size);
+	held_size = 0;
+}
+
 void log_write(enum log_level level, const struct log_fields *fields, const char *format, ...)
 {
 	static const struct log_fields none;
@@ -181,6 +198,14 @@ void log_write(enum log_level level, const struct log_fields *fields, const char
 	for (const struct log_pair *pair = fields->more; pair && pair->name; pair++)
 		add_field(&line, pair->name, pair->value, LOG_VALUE_BYTES_MAX);
 	line_end(&line);
-	write_all(line.data, line.size);
+	if (held_size + line.size > sizeof(held_data))
+		log_release();
+	if (holding && level <= LOG_INFO && line.size <= sizeof(held_data)) {
+		memcpy(held_data + held_size, line.data, line.size);
+		held_size += line.size;
+	} else {
+		log_release();
+		write_all(line.data, line.size);
+	}
 	errno = errno_before;
 }

@@ -38,4 +38,9 @@ bool log_enabled(enum log_level level);
 void log_write(enum log_level level, const struct log_fields *fields, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* From log_hold on this process keeps lines up to LOG_INFO until log_release, until they fill
+ * LOG_LINE_BYTES_MAX, or until a graver one. For who writes many and comes by often. */
+void log_hold(void);
+void log_release(void);
+
 #endif

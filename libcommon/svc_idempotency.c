@@ -30,13 +30,15 @@ enum st svc_idempotency_find(struct svc_request *req, struct str *ret_answer)
 	TRY(db_query(req->tx, &svc_statements[SVC_IDEMPOTENCY_FIND], req->arena, &rows,
 		     DB_TEXT(principal_of(req)), DB_TEXT(str_of(req->call->name)),
 		     DB_TEXT(req->idempotency_key), DB_I64(req->now_ms)));
-	if (!db_bool(&rows, 0, 0)) {
+	/* Stored is done, whoever still holds the lock: a transaction that only read lets go of it
+	 * after its caller was answered. */
+	if (db_is_null(&rows, 0, 1)) {
+		if (db_bool(&rows, 0, 0))
+			return ST_OK;
 		req->problem.retry_after_ms = 100;
 		return svc_refuse(req, ST_IDEMPOTENCY_IN_FLIGHT, "", "key \"%.*s\"",
 				  STR_ARG(req->idempotency_key));
 	}
-	if (db_is_null(&rows, 0, 1))
-		return ST_OK;
 	if (!str_equal(db_text(&rows, 0, 1), digest_of(req)))
 		return svc_refuse(req, ST_IDEMPOTENCY_MISMATCH, "", "key \"%.*s\"",
 				  STR_ARG(req->idempotency_key));

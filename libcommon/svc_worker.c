@@ -265,8 +265,10 @@ static enum st commit_batch(struct svc *svc, struct db_tx *tx, int64_t now_ms,
 	st = db_commit(tx, problem);
 	if (st == ST_OK && emitted)
 		svc_outbox_wake_relay(svc);
-	if (st == ST_OK)
-		st = batch_step(svc, NULL, now_ms, SVC_BATCH_DONE);
+	/* The commit stands: whatever this says, nothing may be run again. */
+	if (st == ST_OK && batch_step(svc, NULL, now_ms, SVC_BATCH_DONE) != ST_OK)
+		log_write(LOG_ERROR, &(struct log_fields){ .category = "call" },
+			  "what follows a committed batch failed");
 	return st;
 }
 

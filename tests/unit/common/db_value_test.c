@@ -254,10 +254,9 @@ static void only_harmless_selects_count_as_reading(void **state)
 		"  select id FROM t WHERE (a = $1) AND b IN (SELECT c FROM (SELECT 1) AS d)",
 		"SELECT count(*), coalesce(max(id), 0) FROM t",
 		"SELECT id FROM t WHERE id = ANY ($1) FOR UPDATE",
+		"SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))",
 	};
 	static const char *const other[] = {
-		/* whoever is answered must not meet the lock it asked for again */
-		"SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0))",
 		"INSERT INTO t VALUES (1)",
 		"UPDATE t SET a = 1",
 		"WITH w AS (DELETE FROM t RETURNING id) SELECT count(*) FROM w",
@@ -280,6 +279,14 @@ static void only_harmless_selects_count_as_reading(void **state)
 		if (db_sql_reads(other[i]))
 			fail_msg("may write: %s", other[i]);
 	}
+}
+
+static void a_lock_of_the_transaction_is_seen(void **state)
+{
+	(void)state;
+	assert_true(db_sql_locks("SELECT pg_try_advisory_xact_lock($1)"));
+	assert_true(db_sql_locks("SELECT id FROM t WHERE id = $1 for update"));
+	assert_false(db_sql_locks("SELECT id FROM t"));
 }
 
 static void only_one_tuple_of_values_is_sure_to_insert_one(void **state)
@@ -364,6 +371,7 @@ int main(void)
 		TEST(a_full_arena_is_too_large),
 		TEST(columns_read_by_their_letter),
 		TEST(only_harmless_selects_count_as_reading),
+		TEST(a_lock_of_the_transaction_is_seen),
 		TEST(only_one_tuple_of_values_is_sure_to_insert_one),
 		TEST(sqlstates_have_their_status),
 	};
