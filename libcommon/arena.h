@@ -12,7 +12,7 @@
 struct arena_block;
 
 struct arena {
-	struct arena_block *blocks;  /* oldest first */
+	struct arena_block *blocks; /* oldest first */
 	struct arena_block *current;
 	size_t used_bytes;
 	size_t used_bytes_max;

@@ -147,7 +147,8 @@ enum st bus_open(const struct bus_options *in, struct bus **ret, struct problem 
 		return problem_set(problem, ST_NO_MEMORY, "", "no memory for the bus");
 	if (!in->url || !in->name || !str_copy(str_of(in->name), bus->name, sizeof(bus->name))) {
 		free(bus);
-		return problem_set(problem, ST_CONFIG_INVALID, "", "the bus needs a url and a name");
+		return problem_set(problem, ST_CONFIG_INVALID, "",
+				   "the bus needs a url and a name");
 	}
 	status = natsOptions_Create(&options);
 	if (status == NATS_OK)
@@ -283,7 +284,8 @@ void bus_unsubscribe(struct bus_subscription *self)
 {
 	if (!self)
 		return;
-	natsSubscription *subscription = self->subscription; /* `self` goes with its last callback */
+	natsSubscription *subscription =
+		self->subscription; /* `self` goes with its last callback */
 	natsStatus status = natsSubscription_DrainTimeout(subscription, UNSUBSCRIBE_MS);
 	if (status == NATS_OK)
 		status = natsSubscription_WaitForDrainCompletion(subscription, UNSUBSCRIBE_MS);

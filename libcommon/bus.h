@@ -19,9 +19,9 @@ enum bus_sending {
 };
 
 struct bus_options {
-	const char *url;             /* "nats://127.0.0.1:4222", commas separate servers */
-	const char *name;            /* the identity; also its inbox: _INBOX.<name>.> */
-	const char *nkey_seed_file;  /* NULL: no authentication (tests of the library alone) */
+	const char *url;            /* "nats://127.0.0.1:4222", commas separate servers */
+	const char *name;           /* the identity; also its inbox: _INBOX.<name>.> */
+	const char *nkey_seed_file; /* NULL: no authentication (tests of the library alone) */
 	enum bus_sending sending;
 	uint32_t connect_timeout_ms; /* 0: 2,000 */
 };
@@ -71,11 +71,11 @@ void bus_ask_drop(struct bus_ask *ask);
 
 /* Received messages. */
 struct bus_message {
-	void *handle;          /* the NATS library's; freed by bus_message_free */
+	void *handle; /* the NATS library's; freed by bus_message_free */
 	const char *subject;
-	const char *reply;     /* NULL when no answer is awaited */
+	const char *reply; /* NULL when no answer is awaited */
 	struct str data;
-	uint64_t received_ns;  /* monotonic */
+	uint64_t received_ns; /* monotonic */
 };
 
 const char *bus_message_header(const struct bus_message *message, const char *name);

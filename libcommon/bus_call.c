@@ -63,8 +63,8 @@ static enum st status_of_request(natsStatus status, const char *service, uint32_
 		return problem_set(problem, ST_UNAVAILABLE, "", "nobody answers for \"%s\"",
 				   service);
 	if (status == NATS_TIMEOUT)
-		return problem_set(problem, ST_DEADLINE, "",
-				   "\"%s\" did not answer within %u ms", service, timeout_ms);
+		return problem_set(problem, ST_DEADLINE, "", "\"%s\" did not answer within %u ms",
+				   service, timeout_ms);
 	return bus_problem(problem, ST_BUS_UNAVAILABLE, "request", status);
 }
 

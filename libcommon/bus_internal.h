@@ -12,11 +12,11 @@ struct bus {
 	/* the stream this process publishes into (bus_stream.c) */
 	jsCtx *stream;
 	char stream_name[BUS_NAME_MAX + 16];
-	natsMsg *stream_held;   /* published by the next publish or by settle */
-	uint64_t stream_last;   /* sequence of the stream's last message, while stream_known */
-	uint64_t stream_sent;   /* since the last settle */
+	natsMsg *stream_held; /* published by the next publish or by settle */
+	uint64_t stream_last; /* sequence of the stream's last message, while stream_known */
+	uint64_t stream_sent; /* since the last settle */
 	bool stream_known;
-	bool stream_careful;    /* each message is acknowledged */
+	bool stream_careful; /* each message is acknowledged */
 	_Atomic uint64_t stream_failures;
 };
 

@@ -72,8 +72,8 @@ static enum st stream_make(struct bus *bus, const char *service, int64_t age_s_m
 	config.Retention = js_LimitsPolicy;
 	config.Discard = js_DiscardOld;
 	config.MaxAge = age_s_max * NANOSECONDS;
-	config.Duplicates = (age_s_max < STREAM_DUPLICATES_S ? age_s_max : STREAM_DUPLICATES_S) *
-			    NANOSECONDS;
+	config.Duplicates =
+		(age_s_max < STREAM_DUPLICATES_S ? age_s_max : STREAM_DUPLICATES_S) * NANOSECONDS;
 	natsStatus status = js_AddStream(NULL, bus->stream, &config, NULL, &code);
 	if (status != NATS_OK)
 		return problem_set(problem, ST_BUS_UNAVAILABLE, "", "stream \"%s\": %s (%d)",

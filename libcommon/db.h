@@ -39,9 +39,9 @@ struct db_value {
 	int64_t i64;
 	double f64;
 	bool boolean;
-	struct str text;       /* t, x, j, g */
-	const void *items;     /* I: const int64_t *, T/X: const struct str *, F: const double *,
-				* B: const bool *, N: const int32_t * */
+	struct str text;   /* t, x, j, g */
+	const void *items; /* I: const int64_t *, T/X: const struct str *, F: const double *,
+			    * B: const bool *, N: const int32_t * */
 	size_t count;
 };
 
@@ -94,8 +94,7 @@ MUST_CHECK enum st db_query_(struct db_tx *tx, const struct db_statement *statem
 			     struct arena *arena, struct db_rows *ret,
 			     const struct db_value *values, size_t count);
 #define db_query(tx, statement, arena, ret, ...)                                                   \
-	db_query_((tx), (statement), (arena), (ret),                                               \
-		  (const struct db_value[]){ __VA_ARGS__ },                                        \
+	db_query_((tx), (statement), (arena), (ret), (const struct db_value[]){ __VA_ARGS__ },     \
 		  sizeof((const struct db_value[]){ __VA_ARGS__ }) / sizeof(struct db_value))
 /* For statements without parameters. */
 #define db_query0(tx, statement, arena, ret) db_query_((tx), (statement), (arena), (ret), NULL, 0)

@@ -17,9 +17,9 @@ struct json {
 	enum json_kind kind;
 	bool boolean;
 	double number;
-	struct str text;     /* string: decoded, NUL after it; number: as written, no NUL after it */
-	struct str name;     /* as a member of an object: decoded name */
-	struct json *first;  /* array, object: children in order */
+	struct str text;    /* string: decoded, NUL after it; number: as written, no NUL after it */
+	struct str name;    /* as a member of an object: decoded name */
+	struct json *first; /* array, object: children in order */
 	struct json *next;
 	struct json *last;   /* array, object: the newest child; json_add and json_set keep it */
 	size_t count;        /* array, object: children */
@@ -56,7 +56,7 @@ void json_set(struct arena *arena, struct json *object, const char *name, struct
  * Nodes nested deeper than JSON_DEPTH_MAX make the buffer fail. */
 void json_write_string(struct buf *buf, struct str s);
 void json_write_double(struct buf *buf, double number); /* ECMAScript's shortest form, RFC 8785 */
-void json_write(struct buf *buf, const struct json *node);         /* members as they stand */
+void json_write(struct buf *buf, const struct json *node); /* members as they stand */
 void json_write_pretty(struct buf *buf, const struct json *node);
 /* RFC 8785: members sorted by UTF-16 code units, numbers in ECMAScript form. */
 void json_write_canonical(struct buf *buf, const struct json *node);

@@ -31,8 +31,8 @@
 enum proto_kind {
 	PROTO_STRING,
 	PROTO_ENUM,
-	PROTO_TIME,    /* RFC 3339 with milliseconds, int64_t ms */
-	PROTO_I64,     /* decimal string */
+	PROTO_TIME, /* RFC 3339 with milliseconds, int64_t ms */
+	PROTO_I64,  /* decimal string */
 	PROTO_INTEGER,
 	PROTO_NUMBER,
 	PROTO_BOOL,
@@ -62,9 +62,9 @@ struct proto_type;
 
 struct proto_value { /* the shape of one value: a member's, or an array's items' */
 	enum proto_kind kind;
-	int64_t min, max;            /* integer, 0 and 1 of a boolean; length in code points; count */
+	int64_t min, max; /* integer, 0 and 1 of a boolean; length in code points; count */
 	double number_min, number_max;
-	const char *const *names;    /* PROTO_ENUM: wire names; value i+1 is names[i]; NULL ends */
+	const char *const *names; /* PROTO_ENUM: wire names; value i+1 is names[i]; NULL ends */
 	const struct proto_pattern *pattern;
 	const struct proto_type *object;
 	const struct proto_value *items; /* PROTO_ARRAY; the values of PROTO_PAIRS */
@@ -74,7 +74,7 @@ struct proto_value { /* the shape of one value: a member's, or an array's items'
 
 struct proto_field {
 	const char *name;
-	const char *key;   /* the name as it stands before its value: "\"name\":" */
+	const char *key; /* the name as it stands before its value: "\"name\":" */
 	uint32_t key_size;
 	struct proto_value value;
 	uint32_t offset;
@@ -127,9 +127,9 @@ enum proto_principal {
 };
 
 struct proto_http {
-	const char *method; /* "POST" */
-	const char *path;   /* "/v1/agents/{agent_id}" */
-	const char *scope;  /* "agents:write" */
+	const char *method;  /* "POST" */
+	const char *path;    /* "/v1/agents/{agent_id}" */
+	const char *scope;   /* "agents:write" */
 	unsigned principals; /* enum proto_principal, or-ed: the kinds that may ask */
 	const char *own;     /* NULL, or the request's member that must name the agent or the
 			      * operator who asks: they see their own things only */
@@ -137,15 +137,15 @@ struct proto_http {
 
 struct proto_call {
 	const char *service;
-	const char *name;            /* "agent_create" */
+	const char *name; /* "agent_create" */
 	const struct proto_type *request;
 	const struct proto_type *reply;
-	const char *const *callers;  /* names, NULL ends; "*" is any authenticated identity */
+	const char *const *callers;    /* names, NULL ends; "*" is any authenticated identity */
 	const struct proto_http *http; /* NULL: not over HTTP */
-	uint32_t deadline_ms;        /* 2,000 unless x-deadline-ms */
-	bool idempotent;             /* takes an Idempotency-Key */
-	bool reads;                  /* x-reads: no write, may run outside the batch's transaction */
-	bool pure;                   /* x-pure: touches no database; its handler has no tx */
+	uint32_t deadline_ms;          /* 2,000 unless x-deadline-ms */
+	bool idempotent;               /* takes an Idempotency-Key */
+	bool reads; /* x-reads: no write, may run outside the batch's transaction */
+	bool pure;  /* x-pure: touches no database; its handler has no tx */
 };
 
 struct proto_event {

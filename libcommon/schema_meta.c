@@ -1,5 +1,5 @@
-/* The 2020-12 meta-schema, as published but for its titles and comments. Documents are parsed when a
- * reference leads to one. */
+/* The 2020-12 meta-schema, as published but for its titles and comments. Documents are parsed when
+ * a reference leads to one. */
 #include "schema_internal.h"
 
 #define BASE "https://json-schema.org/draft/2020-12/"

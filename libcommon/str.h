@@ -29,8 +29,8 @@ bool str_ends(struct str s, const char *suffix);
 bool str_cut(struct str s, char separator, struct str *ret_head, struct str *ret_tail);
 /* Copies into a fixed buffer with a NUL. False (buffer untouched) when it does not fit. */
 bool str_copy(struct str s, char *buffer, size_t buffer_size);
-/* Strict decimal, whole string, in range; no plus sign, no leading zero, no "-0". False leaves `ret`
- * untouched. */
+/* Strict decimal, whole string, in range; no plus sign, no leading zero, no "-0". False leaves
+ * `ret` untouched. */
 bool str_to_i64(struct str s, int64_t *ret);
 bool str_is_utf8(struct str s);
 /* Bytes of the UTF-8 sequence that `s` starts with; 0 when it starts with none. */

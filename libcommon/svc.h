@@ -15,7 +15,7 @@
 #include "metrics.h"
 #include "proto.h"
 
-#define SVC_BATCH_MAX 512          /* messages in one commit */
+#define SVC_BATCH_MAX 512 /* messages in one commit */
 #define SVC_MAILBOX_MAX 4096
 #define SVC_RETRIES_MAX 5
 #define SVC_OUTBOX_ROW_BYTES_MAX (64 * 1024)
@@ -25,23 +25,23 @@ struct svc; /* the running process: state, database, bus, keys */
 /* Who and what a message is about, for handlers. */
 struct svc_request {
 	struct svc *svc;
-	void *state;              /* svc_definition.state */
-	struct arena *arena;      /* of this message */
+	void *state;         /* svc_definition.state */
+	struct arena *arena; /* of this message */
 	struct db_tx *tx;
-	const void *body;         /* decoded, valid, bounded */
-	struct str body_text;     /* the bytes received */
-	struct str caller;        /* proved by the bus: the subject's last token */
-	struct str principal;     /* on whose behalf the caller speaks (header Piopl-Principal) or "" */
-	struct str scopes;        /* of the principal's credential, a space between (header
-				   * Piopl-Scopes, which only the gateway sends) or "" */
-	struct str trace_id;      /* 32 hex digits, always there */
+	const void *body;     /* decoded, valid, bounded */
+	struct str body_text; /* the bytes received */
+	struct str caller;    /* proved by the bus: the subject's last token */
+	struct str principal; /* on whose behalf the caller speaks (header Piopl-Principal) or "" */
+	struct str scopes;    /* of the principal's credential, a space between (header
+			       * Piopl-Scopes, which only the gateway sends) or "" */
+	struct str trace_id;  /* 32 hex digits, always there */
 	struct str idempotency_key;
-	int64_t now_ms;           /* of the batch; the only clock a handler sees */
-	struct problem problem;   /* fill through svc_refuse */
+	int64_t now_ms;         /* of the batch; the only clock a handler sees */
+	struct problem problem; /* fill through svc_refuse */
 	const struct proto_call *call;
-	void *answer;             /* zeroed struct of call->reply; fill it, return ST_OK */
-	bool keep_writes;         /* set before refusing: what was written is committed all the
-				   * same (a denial whose evidence must stay) */
+	void *answer;     /* zeroed struct of call->reply; fill it, return ST_OK */
+	bool keep_writes; /* set before refusing: what was written is committed all the
+			   * same (a denial whose evidence must stay) */
 };
 
 struct svc_call {
@@ -56,17 +56,17 @@ struct svc_event {
 	struct arena *arena;
 	struct db_tx *tx;
 	const struct proto_event *event;
-	const void *data;         /* decoded */
-	struct str data_text;     /* the signed bytes */
+	const void *data;     /* decoded */
+	struct str data_text; /* the signed bytes */
 	struct str id, source, subject, trace_id;
-	int64_t sequence;         /* in its source, gapless */
-	int64_t time_ms;          /* when its source made it */
+	int64_t sequence; /* in its source, gapless */
+	int64_t time_ms;  /* when its source made it */
 	int64_t now_ms;
 	struct problem problem;
 };
 
 struct svc_follow {
-	const char *source;                 /* whose events are followed; "*": every service */
+	const char *source; /* whose events are followed; "*": every service */
 	const struct proto_event *event;
 	enum st (*handle)(struct svc_event *event);
 	/* Optional: a run of such events of one source, in one transaction. Replaces `handle`; on
@@ -99,21 +99,22 @@ enum svc_batch_step {
 
 struct svc_definition {
 	const char *name;
-	uint32_t schema_version;                  /* highest migration this binary knows */
+	uint32_t schema_version; /* highest migration this binary knows */
 	void *state;
 	size_t state_size_bytes;
-	const struct config_field *config;        /* name NULL ends; offsets into state */
+	const struct config_field *config; /* name NULL ends; offsets into state */
 	const struct db_statement *statements;
-	const struct metric_definition *metrics;  /* name NULL ends; may be NULL */
-	const struct svc_call *calls;             /* call NULL ends; every call of the contract */
-	const struct svc_follow *follows;         /* event NULL ends; may be NULL */
-	const struct svc_tick *ticks;             /* name NULL ends; may be NULL */
-	enum st (*start)(struct svc *svc, void *state); /* each process, after config; may be NULL */
+	const struct metric_definition *metrics; /* name NULL ends; may be NULL */
+	const struct svc_call *calls;            /* call NULL ends; every call of the contract */
+	const struct svc_follow *follows;        /* event NULL ends; may be NULL */
+	const struct svc_tick *ticks;            /* name NULL ends; may be NULL */
+	enum st (*start)(struct svc *svc,
+			 void *state); /* each process, after config; may be NULL */
 	/* A worker's transaction, around the handlers of its messages; may be NULL. Memory of the
 	 * arena lives until the answers are sent. Any failure rolls back and answers with it. */
 	enum st (*batch)(const struct svc_scope *scope, void *state, enum svc_batch_step step);
 	void (*door)(struct svc *svc, void *state); /* one more process, with a body of its own;
-						      * may be NULL. See below. */
+						     * may be NULL. See below. */
 };
 
 /* A door is a supervised process that waits for something else than the bus: it runs when the
@@ -136,7 +137,8 @@ MUST_CHECK enum st svc_emit(struct svc_request *req, const struct proto_event *e
 MUST_CHECK enum st svc_emit_many(struct svc_request *req, const struct proto_event *event,
 				 const struct str *subjects, const void *data, size_t count);
 
-/* Where the three contexts above meet: code that serves calls, events and ticks alike takes this. */
+/* Where the three contexts above meet: code that serves calls, events and ticks alike takes this.
+ */
 struct svc_scope {
 	struct svc *svc;
 	struct arena *arena;

@@ -22,8 +22,9 @@ struct svc_scope svc_scope_of_tick(struct svc_tick_context *tick)
 {
 	static const char zero[] = "00000000000000000000000000000000";
 
-	return (struct svc_scope){ tick->svc, tick->arena, tick->tx, tick->now_ms,
-				   { zero, sizeof(zero) - 1 } };
+	return (struct svc_scope){
+		tick->svc, tick->arena, tick->tx, tick->now_ms, { zero, sizeof(zero) - 1 }
+	};
 }
 
 void svc_outbox_reset(struct svc *svc)
@@ -56,8 +57,8 @@ static enum st outbox_reserve(struct svc_outbox *outbox, struct arena *arena, si
 	next.trace_ids = grow(arena, outbox->trace_ids, n, capacity, sizeof(struct str));
 	next.times_ms = grow(arena, outbox->times_ms, n, capacity, sizeof(int64_t));
 	next.datas = grow(arena, outbox->datas, n, capacity, sizeof(struct str));
-	if (!next.event_ids || !next.types || !next.subjects || !next.trace_ids ||
-	    !next.times_ms || !next.datas)
+	if (!next.event_ids || !next.types || !next.subjects || !next.trace_ids || !next.times_ms ||
+	    !next.datas)
 		return ST_TOO_LARGE;
 	*outbox = next;
 	return ST_OK;

@@ -9,7 +9,7 @@
 struct follow_item {
 	struct event_head head;
 	struct str data;
-	struct str type;     /* without the "piopl." of the wire */
+	struct str type; /* without the "piopl." of the wire */
 	struct str trace_id;
 	int64_t sequence;
 	int64_t time_ms;

@@ -31,7 +31,7 @@ struct source {
 	size_t live_count;
 	struct follow_item live[SVC_BATCH_MAX];
 	struct bus_subscription *events, *heads;
-	struct bus_ask *ask;   /* the next read of its outbox, under way */
+	struct bus_ask *ask; /* the next read of its outbox, under way */
 	int64_t asked_after;
 };
 
@@ -117,8 +117,7 @@ static void applied(struct svc *svc)
 static enum st park(struct follower *follower, struct source *source,
 		    const struct follow_item *item, uint32_t tries, const char *error)
 {
-	log_write(LOG_ERROR,
-		  &(struct log_fields){ .category = "follow", .status = "parked" },
+	log_write(LOG_ERROR, &(struct log_fields){ .category = "follow", .status = "parked" },
 		  "event %lld of \"%s\" is parked after %u tries: %s", (long long)item->sequence,
 		  source->name, tries, error);
 	enum st st = follow_park(follower->svc, source->name, source->sequence, item, tries, error);
@@ -138,7 +137,8 @@ static enum st apply_one(struct follower *follower, struct source *source,
 	if (deadly(svc->process, source, item->sequence, item->sequence) &&
 	    svc->process->applying_first == svc->process->applying_last &&
 	    svc->process->applying_deaths >= FOLLOW_DEATHS_MAX) {
-		st = park(follower, source, item, FOLLOW_DEATHS_MAX, "the process that applied it died");
+		st = park(follower, source, item, FOLLOW_DEATHS_MAX,
+			  "the process that applied it died");
 		applied(svc);
 		return st;
 	}
@@ -442,9 +442,8 @@ static void take_head(struct follower *follower, struct source *source,
 	if (proto_decode(&common_relay_head_type, message->data, PROTO_UNKNOWN_IGNORED,
 			 &follower->svc->arena, &head, &problem) != ST_OK)
 		return;
-	int64_t have = source->live_count > 0 ?
-			       source->live[source->live_count - 1].sequence :
-			       source->sequence;
+	int64_t have = source->live_count > 0 ? source->live[source->live_count - 1].sequence
+					      : source->sequence;
 	if (head.sequence > have)
 		source->behind = true;
 }
@@ -463,9 +462,8 @@ static void take_live(struct follower *follower, struct source *source,
 		source->behind = true;
 		return;
 	}
-	int64_t have = source->live_count > 0 ?
-			       source->live[source->live_count - 1].sequence :
-			       source->sequence;
+	int64_t have = source->live_count > 0 ? source->live[source->live_count - 1].sequence
+					      : source->sequence;
 	if (item.sequence <= have) {
 		metric_add(SVC_METRIC_EVENTS_SKIPPED, 1);
 		return;
@@ -601,8 +599,7 @@ static enum st follower_subscribe(struct follower *follower)
 		TRY(bus_subscribe(svc->bus, subject, NULL, svc->mailbox, &source->events,
 				  &problem));
 		snprintf(subject, sizeof(subject), "piopl.head.%s", source->name);
-		TRY(bus_subscribe(svc->bus, subject, NULL, svc->mailbox, &source->heads,
-				  &problem));
+		TRY(bus_subscribe(svc->bus, subject, NULL, svc->mailbox, &source->heads, &problem));
 	}
 	return bus_flush(svc->bus, 2000);
 }

@@ -13,8 +13,8 @@
 
 static struct MHD_Daemon *daemon_handle;
 
-static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status,
-			       const char *type, const char *text)
+static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status, const char *type,
+			       const char *text)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer(
 		strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
@@ -36,16 +36,16 @@ static enum MHD_Result on_metrics(struct MHD_Connection *connection)
 	buf_init(&buf, &arena, 16 * 1024);
 	metrics_print(&buf);
 	struct str text = buf_str(&buf);
-	enum MHD_Result result = text.data ? respond(connection, 200, "text/plain; version=0.0.4",
-						     text.data) :
-					     respond(connection, 500, "text/plain", "too large\n");
+	enum MHD_Result result =
+		text.data ? respond(connection, 200, "text/plain; version=0.0.4", text.data)
+			  : respond(connection, 500, "text/plain", "too large\n");
 	arena_free(&arena);
 	return result;
 }
 
-static enum MHD_Result on_request(void *closure, struct MHD_Connection *connection,
-				  const char *url, const char *method, const char *version,
-				  const char *upload, size_t *upload_size, void **context)
+static enum MHD_Result on_request(void *closure, struct MHD_Connection *connection, const char *url,
+				  const char *method, const char *version, const char *upload,
+				  size_t *upload_size, void **context)
 {
 	const struct svc *svc = closure;
 
@@ -60,9 +60,8 @@ static enum MHD_Result on_request(void *closure, struct MHD_Connection *connecti
 	if (strcmp(url, "/healthz") == 0)
 		return respond(connection, 200, "text/plain", "ok\n");
 	if (strcmp(url, "/readyz") == 0)
-		return svc_is_ready(svc) ?
-			       respond(connection, 200, "text/plain", "ready\n") :
-			       respond(connection, 503, "text/plain", "not ready\n");
+		return svc_is_ready(svc) ? respond(connection, 200, "text/plain", "ready\n")
+					 : respond(connection, 503, "text/plain", "not ready\n");
 	return respond(connection, 404, "text/plain",
 		       "no such page; there are /metrics, /healthz and /readyz\n");
 }

@@ -16,8 +16,7 @@ const struct svc_follow *svc_follow_find(const struct svc *svc, struct str sourc
 		if (!f->event->service && type.size > source.size + 1 &&
 		    memcmp(type.data, source.data, source.size) == 0 &&
 		    type.data[source.size] == '.' &&
-		    str_is((struct str){ type.data + source.size + 1,
-					 type.size - source.size - 1 },
+		    str_is((struct str){ type.data + source.size + 1, type.size - source.size - 1 },
 			   f->event->type))
 			return f;
 	}
@@ -113,7 +112,8 @@ static enum st inbox_advance(struct db_tx *tx, const char *source, int64_t after
 static enum st apply_all(struct svc *svc, const char *source, const struct follow_item *items,
 			 size_t count, struct db_tx *tx, struct problem *problem)
 {
-	const struct follow_item **run = ARENA_ARRAY(&svc->arena, const struct follow_item *, count);
+	const struct follow_item **run =
+		ARENA_ARRAY(&svc->arena, const struct follow_item *, count);
 	const struct svc_follow *running = NULL;
 	size_t n = 0;
 

@@ -48,15 +48,15 @@ enum svc_role { SVC_WORKER, SVC_RELAY, SVC_FOLLOWER, SVC_TICKER, SVC_DOOR };
 struct svc_process {
 	enum svc_role role;
 	pid_t pid;
-	uint32_t ends;             /* how often it ended without being asked */
-	int64_t restart_at_ms;     /* monotonic; 0: running */
+	uint32_t ends;         /* how often it ended without being asked */
+	int64_t restart_at_ms; /* monotonic; 0: running */
 	uint32_t backoff_ms;
-	int64_t started_ms;        /* monotonic */
-	volatile bool database;    /* connected */
+	int64_t started_ms;     /* monotonic */
+	volatile bool database; /* connected */
 	volatile bool bus;
 	volatile bool ready;
 	volatile bool leads;
-	volatile bool hopeless;    /* starting again would end the same way */
+	volatile bool hopeless; /* starting again would end the same way */
 	/* follower: what it was applying when it died, to find a message that kills */
 	char applying_source[64];
 	int64_t applying_first;
@@ -91,15 +91,15 @@ struct svc {
 	struct svc_process *process;
 	unsigned process_index;
 	struct db *db;
-	char lock[128];       /* of the process that leads */
+	char lock[128]; /* of the process that leads */
 	struct bus *bus;
 	struct mailbox *mailbox;
 	struct keyring *keyring;
 	struct signing_key signing_key;
 	struct svc_outbox outbox;
-	struct arena arena;   /* of the batch in work */
-	bool database_noted;  /* a fault of the database is logged once */
-	int wake_fd;          /* workers tell the relay that there is something to send */
+	struct arena arena;  /* of the batch in work */
+	bool database_noted; /* a fault of the database is logged once */
+	int wake_fd;         /* workers tell the relay that there is something to send */
 	struct batch_cache roots;
 };
 
@@ -147,7 +147,8 @@ void svc_watch(struct svc *svc, bool idle);
 bool svc_bus_alive(struct svc *svc);
 /* Reads the list of keys again when it changed, at most each second. */
 void svc_keys_refresh(struct svc *svc);
-/* Takes or keeps the leadership of `part` ("relay"); svc_leads: still has it, by this connection. */
+/* Takes or keeps the leadership of `part` ("relay"); svc_leads: still has it, by this connection.
+ */
 bool svc_lead(struct svc *svc, const char *part);
 bool svc_leads(struct svc *svc);
 /* Log a problem of the world once when it begins, and its end. */

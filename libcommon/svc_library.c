@@ -141,8 +141,7 @@ static enum st on_parked_replay(struct svc_request *req)
 	struct svc_event event;
 	struct db_rows rows;
 
-	TRY(db_query(req->tx, &svc_statements[SVC_PARKED_GET], req->arena, &rows,
-		     DB_I64(in->id)));
+	TRY(db_query(req->tx, &svc_statements[SVC_PARKED_GET], req->arena, &rows, DB_I64(in->id)));
 	if (rows.count == 0)
 		return svc_refuse(req, ST_NOT_FOUND, "/id", "no parked message %lld",
 				  (long long)in->id);
@@ -153,11 +152,10 @@ static enum st on_parked_replay(struct svc_request *req)
 		enum st st = follow_event_fill(req->svc, follow, &item, req->arena, req->tx,
 					       req->now_ms, &event);
 		if (st == ST_OK)
-			st = follow->handle_batch ? follow->handle_batch(&event, 1) :
-						    follow->handle(&event);
+			st = follow->handle_batch ? follow->handle_batch(&event, 1)
+						  : follow->handle(&event);
 		if (st != ST_OK)
-			return svc_refuse(req, st, "", "it fails again: %s",
-					  event.problem.detail);
+			return svc_refuse(req, st, "", "it fails again: %s", event.problem.detail);
 	}
 	out->replayed = true;
 	return db_write(req->tx, &svc_statements[SVC_PARKED_DONE], 1, ST_CONFLICT, DB_I64(in->id),
@@ -195,8 +193,8 @@ static enum st on_service_status(struct svc_request *req)
 			.head = db_i64(&sources, i, 2),
 			.has_stopped = true,
 			.stopped = !db_is_null(&sources, i, 3),
-			.reason = db_is_null(&sources, i, 3) ? (struct str){ 0 } :
-							      db_text(&sources, i, 3),
+			.reason = db_is_null(&sources, i, 3) ? (struct str){ 0 }
+							     : db_text(&sources, i, 3),
 		};
 	return ST_OK;
 }

@@ -23,39 +23,99 @@
 static const char *const log_levels[] = { "debug", "info", "warn", "error", NULL };
 
 const struct config_field svc_config_fields[] = {
-	{ .name = "nats_url", .type = CONFIG_TEXT, FIELD(nats_url),
-	  .default_value = "nats://127.0.0.1:4222", .doc = "the bus; commas separate servers" },
-	{ .name = "nkey_file", .type = CONFIG_PATH, FIELD(nkey_file), .default_value = "",
+	{ .name = "nats_url",
+	  .type = CONFIG_TEXT,
+	  FIELD(nats_url),
+	  .default_value = "nats://127.0.0.1:4222",
+	  .doc = "the bus; commas separate servers" },
+	{ .name = "nkey_file",
+	  .type = CONFIG_PATH,
+	  FIELD(nkey_file),
+	  .default_value = "",
 	  .doc = "file with the nkey seed of this service's identity" },
-	{ .name = "database", .type = CONFIG_TEXT, FIELD(database), .default_value = NULL,
+	{ .name = "database",
+	  .type = CONFIG_TEXT,
+	  FIELD(database),
+	  .default_value = NULL,
 	  .doc = "libpq connection string" },
-	{ .name = "signing_key_file", .type = CONFIG_PATH, FIELD(signing_key_file),
-	  .default_value = NULL, .doc = "file with the key that signs this service's events" },
-	{ .name = "keyring_file", .type = CONFIG_PATH, FIELD(keyring_file), .default_value = NULL,
+	{ .name = "signing_key_file",
+	  .type = CONFIG_PATH,
+	  FIELD(signing_key_file),
+	  .default_value = NULL,
+	  .doc = "file with the key that signs this service's events" },
+	{ .name = "keyring_file",
+	  .type = CONFIG_PATH,
+	  FIELD(keyring_file),
+	  .default_value = NULL,
 	  .doc = "list of everyone's public keys, signed by the root key" },
-	{ .name = "root_public_key_file", .type = CONFIG_PATH, FIELD(root_public_key_file),
-	  .default_value = NULL, .doc = "the installation's root public key, base64" },
-	{ .name = "clock_file", .type = CONFIG_PATH, FIELD(clock_file), .default_value = "",
+	{ .name = "root_public_key_file",
+	  .type = CONFIG_PATH,
+	  FIELD(root_public_key_file),
+	  .default_value = NULL,
+	  .doc = "the installation's root public key, base64" },
+	{ .name = "clock_file",
+	  .type = CONFIG_PATH,
+	  FIELD(clock_file),
+	  .default_value = "",
 	  .doc = "offset of the development clock, shared by the whole stack" },
-	{ .name = "development", .type = CONFIG_BOOL, FIELD(development),
-	  .default_value = "false", .doc = "allows advancing the clock" },
-	{ .name = "log_level", .type = CONFIG_ENUM, FIELD(log_level), .default_value = "info",
-	  .choices = log_levels, .doc = "what is logged, and everything graver" },
-	{ .name = "workers", .type = CONFIG_I64, FIELD(workers), .default_value = "2", .min = 1,
-	  .max = 48, .doc = "processes that answer calls" },
-	{ .name = "http_port", .type = CONFIG_I64, FIELD(http_port), .default_value = "0", .min = 0,
-	  .max = 65535, .doc = "port of /metrics, /healthz and /readyz; 0: none" },
-	{ .name = "http_any_address", .type = CONFIG_BOOL, FIELD(http_any_address),
-	  .default_value = "false", .doc = "listen on all addresses, not on loopback alone" },
-	{ .name = "drain", .type = CONFIG_DURATION_MS, FIELD(drain_ms), .default_value = "10s",
-	  .min = 100, .max = 600000, .doc = "how long stopping may take" },
-	{ .name = "mailbox", .type = CONFIG_I64, FIELD(mailbox), .default_value = "4096", .min = 1,
-	  .max = 65536, .doc = "messages a worker lets wait" },
-	{ .name = "outbox_keep", .type = CONFIG_DURATION_MS, FIELD(outbox_keep_ms),
-	  .default_value = "30d", .min = 60000, .max = 315360000000,
+	{ .name = "development",
+	  .type = CONFIG_BOOL,
+	  FIELD(development),
+	  .default_value = "false",
+	  .doc = "allows advancing the clock" },
+	{ .name = "log_level",
+	  .type = CONFIG_ENUM,
+	  FIELD(log_level),
+	  .default_value = "info",
+	  .choices = log_levels,
+	  .doc = "what is logged, and everything graver" },
+	{ .name = "workers",
+	  .type = CONFIG_I64,
+	  FIELD(workers),
+	  .default_value = "2",
+	  .min = 1,
+	  .max = 48,
+	  .doc = "processes that answer calls" },
+	{ .name = "http_port",
+	  .type = CONFIG_I64,
+	  FIELD(http_port),
+	  .default_value = "0",
+	  .min = 0,
+	  .max = 65535,
+	  .doc = "port of /metrics, /healthz and /readyz; 0: none" },
+	{ .name = "http_any_address",
+	  .type = CONFIG_BOOL,
+	  FIELD(http_any_address),
+	  .default_value = "false",
+	  .doc = "listen on all addresses, not on loopback alone" },
+	{ .name = "drain",
+	  .type = CONFIG_DURATION_MS,
+	  FIELD(drain_ms),
+	  .default_value = "10s",
+	  .min = 100,
+	  .max = 600000,
+	  .doc = "how long stopping may take" },
+	{ .name = "mailbox",
+	  .type = CONFIG_I64,
+	  FIELD(mailbox),
+	  .default_value = "4096",
+	  .min = 1,
+	  .max = 65536,
+	  .doc = "messages a worker lets wait" },
+	{ .name = "outbox_keep",
+	  .type = CONFIG_DURATION_MS,
+	  FIELD(outbox_keep_ms),
+	  .default_value = "30d",
+	  .min = 60000,
+	  .max = 315360000000,
 	  .doc = "how long sent events can be asked for again" },
-	{ .name = "relay_batch", .type = CONFIG_I64, FIELD(relay_batch), .default_value = "512",
-	  .min = 1, .max = BATCH_SIZE_MAX, .doc = "events under one signature at most" },
+	{ .name = "relay_batch",
+	  .type = CONFIG_I64,
+	  FIELD(relay_batch),
+	  .default_value = "512",
+	  .min = 1,
+	  .max = BATCH_SIZE_MAX,
+	  .doc = "events under one signature at most" },
 	{ .name = NULL },
 };
 
@@ -98,8 +158,7 @@ const struct metric_definition svc_metrics[] = {
 
 void *svc_shared_memory(size_t size)
 {
-	void *memory =
-		mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED) {
 		fprintf(stderr, "no shared memory of %zu bytes\n", size);
@@ -120,10 +179,10 @@ void svc_note_database(struct svc *svc, enum st st, const struct problem *proble
 	bool connected = db_is_connected(svc->db);
 
 	if (st != ST_OK && (svc->process->database || !svc->database_noted)) {
-		log_write(LOG_ERROR,
-			  &(struct log_fields){ .category = "database",
-						.status = st_info(st)->code },
-			  "%s", problem->detail);
+		log_write(
+			LOG_ERROR,
+			&(struct log_fields){ .category = "database", .status = st_info(st)->code },
+			"%s", problem->detail);
 		svc->database_noted = true;
 	} else if (st == ST_OK && svc->database_noted) {
 		log_write(LOG_INFO, &(struct log_fields){ .category = "database" },
@@ -299,8 +358,7 @@ static enum st calls_check(const struct svc *svc, struct problem *problem)
 		if (strcmp((*c)->service, svc->definition->name) == 0 &&
 		    !svc_call_find(svc, str_of((*c)->name)))
 			return problem_set(problem, ST_INTERNAL, "",
-					   "the contract's call \"%s\" has no handler",
-					   (*c)->name);
+					   "the contract's call \"%s\" has no handler", (*c)->name);
 	return ST_OK;
 }
 
@@ -383,8 +441,10 @@ int svc_main(int argc, char **argv, const struct svc_definition *definition)
 	if (st == ST_OK)
 		st = prepare(&svc, &problem);
 	if (st != ST_OK) {
-		fprintf(stderr, "piopl-%s: %s%s%s%s%s\n", definition->name, problem.pointer,
-			problem.pointer[0] ? ": " : "", problem.detail,
+		/* The sentence of a configuration names its variable itself. */
+		bool named = strncmp(problem.detail, problem.pointer, strlen(problem.pointer)) == 0;
+		fprintf(stderr, "piopl-%s: %s%s%s%s%s\n", definition->name,
+			named ? "" : problem.pointer, named ? "" : ": ", problem.detail,
 			problem.hint[0] ? "; " : "", problem.hint);
 		return 2;
 	}

@@ -4,8 +4,8 @@
  * was written under the first one's lock). A round is swept by id, numbered gaplessly in batches,
  * each batch signed once, all recorded in the same transaction, then published. What was recorded
  * but not acknowledged by the stream (the relay died, the broker's disk is full) is published again
- * later with the same numbers and signatures; numbering goes on meanwhile, since readers can ask the
- * outbox. */
+ * later with the same numbers and signatures; numbering goes on meanwhile, since readers can ask
+ * the outbox. */
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -25,16 +25,16 @@
 #define HEAD_PERIOD_MS 1000
 
 struct relay {
-	int64_t next;         /* sequence the next row gets */
-	int64_t published;    /* last one acknowledged by the stream */
-	int64_t recorded;     /* published as the table has it */
-	char xid_low[24];     /* every row below is numbered, but for the open round */
-	char xid_high[24];    /* end of the open round; equal to xid_low: none is open */
-	int64_t id_last;      /* swept in the open round */
-	int64_t id_max;       /* last of the open round */
-	uint64_t head_ns;     /* when the head was last told */
-	uint64_t retry_ns;    /* the stream took nothing: not before then again */
-	bool refused;         /* the stream took nothing the last time */
+	int64_t next;      /* sequence the next row gets */
+	int64_t published; /* last one acknowledged by the stream */
+	int64_t recorded;  /* published as the table has it */
+	char xid_low[24];  /* every row below is numbered, but for the open round */
+	char xid_high[24]; /* end of the open round; equal to xid_low: none is open */
+	int64_t id_last;   /* swept in the open round */
+	int64_t id_max;    /* last of the open round */
+	uint64_t head_ns;  /* when the head was last told */
+	uint64_t retry_ns; /* the stream took nothing: not before then again */
+	bool refused;      /* the stream took nothing the last time */
 	struct svc *svc;
 	struct arena *arena;
 };
@@ -241,8 +241,7 @@ static enum st publish_batch(struct relay *relay, const struct relay_work *work,
 	for (size_t i = 0; i < batch->count; i++) {
 		size_t row = batch->from + i;
 		batch_proof_text(&batch->sealed, i, proof);
-		TRY(publish_row(relay, &work->heads[row], &work->rows, row, &batch->sealed,
-				proof));
+		TRY(publish_row(relay, &work->heads[row], &work->rows, row, &batch->sealed, proof));
 	}
 	return ST_OK;
 }
@@ -405,8 +404,7 @@ static void note_published(struct relay *relay)
 	struct problem problem = { 0 };
 	struct db_tx *tx;
 
-	if (relay->recorded == relay->published ||
-	    db_begin(relay->svc->db, &tx, &problem) != ST_OK)
+	if (relay->recorded == relay->published || db_begin(relay->svc->db, &tx, &problem) != ST_OK)
 		return;
 	enum st st = db_write(tx, &svc_statements[SVC_RELAY_PUBLISHED], 1, ST_CONFLICT,
 			      DB_I64(relay->published));
@@ -465,8 +463,8 @@ static void relay_lead(struct relay *relay)
 	}
 	note_published(relay);
 	if (st != ST_OK)
-		log_write(LOG_WARN, &(struct log_fields){ .category = "relay",
-							  .status = st_info(st)->code },
+		log_write(LOG_WARN,
+			  &(struct log_fields){ .category = "relay", .status = st_info(st)->code },
 			  "the relay starts over");
 }
 

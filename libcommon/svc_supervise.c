@@ -49,8 +49,7 @@ static void signals_set(void)
 
 static const char *role_name(enum svc_role role)
 {
-	static const char *const names[] = { "worker", "relay", "follower", "ticker",
-					     "door" };
+	static const char *const names[] = { "worker", "relay", "follower", "ticker", "door" };
 
 	return names[role];
 }
@@ -208,9 +207,9 @@ static void process_add(struct svc *svc, enum svc_role role)
 
 	process->role = role;
 	if (role == SVC_WORKER)
-		process->open_replies = svc_shared_memory(
-			sizeof(struct bus_open_replies) +
-			(size_t)svc->config.mailbox * BUS_REPLY_MAX);
+		process->open_replies =
+			svc_shared_memory(sizeof(struct bus_open_replies) +
+					  (size_t)svc->config.mailbox * BUS_REPLY_MAX);
 }
 
 bool svc_is_ready(const struct svc *svc)

@@ -54,8 +54,8 @@ static bool caller_allowed(const struct proto_call *call, const char *caller)
 	return false;
 }
 
-/* A broker may be made to deliver a stored event to any subject, a call's too (a consumer's target, a
- * stream that republishes): then it answers to nobody's inbox, still is an event, or says which
+/* A broker may be made to deliver a stored event to any subject, a call's too (a consumer's target,
+ * a stream that republishes): then it answers to nobody's inbox, still is an event, or says which
  * stream it comes from. A caller's inbox is its own: _INBOX.<caller>. */
 static bool job_is_call(const struct job *job)
 {
@@ -94,8 +94,8 @@ static enum st job_address(struct svc *svc, struct job *job)
 	if (!job->call)
 		return svc_refuse(&job->req, ST_NOT_FOUND, "", "no call \"%.*s\"", STR_ARG(call));
 	if (!caller_allowed(job->call->call, job->caller))
-		return svc_refuse(&job->req, ST_CALLER_NOT_ALLOWED, "", "caller \"%s\", call \"%s\"",
-				  job->caller, job->call->call->name);
+		return svc_refuse(&job->req, ST_CALLER_NOT_ALLOWED, "",
+				  "caller \"%s\", call \"%s\"", job->caller, job->call->call->name);
 	return ST_OK;
 }
 
@@ -384,8 +384,7 @@ static void batch_run(struct svc *svc, struct bus_message *messages, struct job 
 	for (size_t i = 0; i < count; i++)
 		if (!jobs[i].settled && jobs[i].req.call->pure)
 			run_pure(&jobs[i]);
-	enum st st = all_settled(jobs, count) ? ST_OK :
-						run_together(svc, jobs, count, now_ms);
+	enum st st = all_settled(jobs, count) ? ST_OK : run_together(svc, jobs, count, now_ms);
 	if (st == ST_OK || st == ST_COMMIT_UNKNOWN) {
 		for (size_t i = 0; i < count; i++) {
 			if (st != ST_OK && !jobs[i].settled)
@@ -445,8 +444,7 @@ void svc_worker_run(struct svc *svc)
 			bus_unsubscribe(subscription);
 			subscription = NULL;
 		}
-		size_t count =
-			mailbox_take(svc->mailbox, messages, SVC_BATCH_MAX, SVC_IDLE_MS);
+		size_t count = mailbox_take(svc->mailbox, messages, SVC_BATCH_MAX, SVC_IDLE_MS);
 		metric_add(SVC_METRIC_OVERLOADED, mailbox_refused(svc->mailbox));
 		svc_watch(svc, count == 0);
 		if (count == 0)

@@ -210,11 +210,12 @@ static void check_spelled_out(const struct document *document, const char *chann
 static void gather_call(struct contract *contract, struct document *document, const cJSON *channel,
 			const cJSON *operation, const struct address *address)
 {
-	static const char *const keys[] = { "action",       "channel",       "messages",
-					    "reply",        "x-callers",     "x-reads",
-					    "x-idempotent", "x-deadline-ms", "x-http",
-					    "x-status",     "description",   "x-pure",
-					    NULL };
+	static const char *const keys[] = {
+		"action",    "channel",  "messages",     "reply",
+		"x-callers", "x-reads",  "x-idempotent", "x-deadline-ms",
+		"x-http",    "x-status", "description",  "x-pure",
+		NULL
+	};
 	static const char *const reply_keys[] = { "messages", NULL };
 	static const char *const messages[] = { "request", "reply", NULL };
 	struct call *call = &document->calls[document->call_count];

@@ -134,8 +134,7 @@ static unsigned gather_principals(const struct call *call, const cJSON *node)
 /* An agent or an operator asks about itself only, so the route has to say where it is named. */
 static void check_own(const struct call *call, const cJSON *node, const struct http *http)
 {
-	const struct member *member =
-		http->own ? schema_member(call->request, http->own) : NULL;
+	const struct member *member = http->own ? schema_member(call->request, http->own) : NULL;
 
 	if (http->own && (!member || !shape_is_scalar(member->shape)))
 		refuse(call->document, node, "'own' is a scalar of the request, not '%s'",
@@ -144,8 +143,7 @@ static void check_own(const struct call *call, const cJSON *node, const struct h
 
 void gather_http(struct contract *contract, struct call *call)
 {
-	static const char *const keys[] = { "method",     "path", "scope",
-					    "principals", "own",  NULL };
+	static const char *const keys[] = { "method", "path", "scope", "principals", "own", NULL };
 	const cJSON *node = node_member(call->node, "x-http");
 	struct http http;
 
@@ -158,9 +156,8 @@ void gather_http(struct contract *contract, struct call *call)
 	if (!http.method || !http.path || !http.scope)
 		return;
 	http.principals = gather_principals(call, node);
-	http.own = node_member(node, "own") ?
-			   node_string(call->document, node, "'x-http'", "own") :
-			   NULL;
+	http.own = node_member(node, "own") ? node_string(call->document, node, "'x-http'", "own")
+					    : NULL;
 	check_own(call, node, &http);
 	if (!is_method(http.method))
 		refuse(call->document, node,

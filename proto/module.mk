@@ -14,7 +14,14 @@ $(PROTO_TOOL): $(PROTO_TOOL_SRC) $(wildcard proto/*.h)
 
 # Files that did not change keep their times, so a changed contract rebuilds only what it touches. The
 # stamp is as old as the start of the run, so what the run wrote is newer than it.
-$(GEN_STAMP): $(PROTO_TOOL) $(PROTO_YAML)
+# Which documents there are is a prerequisite too: one that comes or goes may be older than the stamp.
+GEN_LIST := $(BUILD)/gen/.documents
+ifneq ($(file <$(GEN_LIST)),$(PROTO_YAML))
+$(shell mkdir -p $(BUILD)/gen)
+$(file >$(GEN_LIST),$(PROTO_YAML))
+endif
+
+$(GEN_STAMP): $(PROTO_TOOL) $(PROTO_YAML) $(GEN_LIST)
 	@mkdir -p $(@D)
 	@echo "  gen   $(BUILD)/gen"
 	@touch $@.new

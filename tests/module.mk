@@ -19,23 +19,37 @@ UNIT_SRC := $(sort $(shell find tests/unit -name '*_test.c' 2>/dev/null))
 FULL_SRC := $(sort $(shell find tests/store tests/integration tests/e2e tests/chaos -name '*_test.c' 2>/dev/null))
 UNIT_BIN := $(UNIT_SRC:tests/%.c=$(BUILD)/test/%)
 FULL_BIN := $(FULL_SRC:tests/%.c=$(BUILD)/test/%)
-SERVICE_LIBS := $(patsubst services/%/module.mk,$(BUILD)/%.a,$(wildcard services/*/module.mk))
+SERVICES := $(patsubst services/%/module.mk,%,$(wildcard services/*/module.mk))
 
-# A unit test of services/<name>/core*.c links those objects and nothing else of the service.
+# The pure part of a service, by itself and (for fuzz targets) all of them; members of different
+# services may have one name, so they are appended.
+define core_archive
+$(BUILD)/$(1)_core.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard services/$(1)/core*.c))
+	@rm -f $$@
+	@echo "  ar    $$@"
+	@ar rcs $$@ $$^
+endef
+$(foreach service,$(SERVICES),$(eval $(call core_archive,$(service))))
 CORE_OBJ := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard services/*/core*.c))
 $(BUILD)/cores.a: $(CORE_OBJ)
 	@rm -f $@
 	@echo "  ar    $@"
-	@ar rcs $@ $^
+	@ar qcs $@ $^
 
-$(UNIT_BIN): $(BUILD)/test/%: $(BUILD)/obj/tests/%.o $(BUILD)/cores.a $(COMMON_LIB)
+# The service a test belongs to is its folder's name: tests/unit/<service>/, tests/store/<service>/. A
+# unit test links the service's core and nothing else of it, a store test all of it.
+.SECONDEXPANSION:
+test_service = $(filter $(SERVICES),$(word 2,$(subst /, ,$(1))))
+$(UNIT_BIN): $(BUILD)/test/%: $(BUILD)/obj/tests/%.o \
+		$$(addprefix $(BUILD)/,$$(addsuffix _core.a,$$(call test_service,$$*))) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo "  link  $@"
 	@$(CC) $(LDFLAGS) $^ -o $@ -lcmocka $(LIBS_PURE)
 
 # Store tests call a service's functions; the others talk to its program.
 STORE_BIN := $(filter $(BUILD)/test/store/%,$(FULL_BIN))
-$(STORE_BIN): $(SERVICE_LIBS)
+$(STORE_BIN): $(BUILD)/test/%: \
+		$$(addprefix $(BUILD)/,$$(addsuffix .a,$$(call test_service,$$*)))
 $(FULL_BIN): $(BUILD)/test/%: $(BUILD)/obj/tests/%.o $(TEST_LIB) $(COMMON_LIB)
 	@mkdir -p $(@D)
 	@echo "  link  $@"
@@ -97,11 +111,11 @@ BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCH_OBJ := $(BENCH_SRC:%.c=$(BUILD)/obj/%.o)
 $(BENCH_OBJ): $(PROBE_GEN)
 $(BUILD)/test/bench/bench: $(BENCH_OBJ) $(BUILD)/obj/probe_contract.o $(TEST_LIB) $(BUILD)/terminal.a \
-		$(COMMON_LIB) \
+		$(BUILD)/cores.a $(COMMON_LIB) \
 		| $(BUILD)/bin/probe
 	@mkdir -p $(@D)
 	@echo "  link  $@"
-	@$(CC) $(LDFLAGS) $^ -o $@ $(LIBS_ALL)
+	@$(CC) $(LDFLAGS) $^ -o $@ -lcjson $(LIBS_ALL)
 
 .PHONY: bench
 bench: deps ## measure; prints a table and writes build/bench.json

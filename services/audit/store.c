@@ -398,7 +398,7 @@ const struct db_statement audit_statements[AUDIT_STATEMENT_COUNT + 1] = {
 			     HOLD_OUT },
 	[AUDIT_HOLD_LIST] = { "audit_hold_list",
 			      "SELECT " HOLD_COLUMNS " FROM legal_hold WHERE hold_id < $1 AND "
-						     "($2::boolean OR released_ms IS "
+			      "($2::boolean OR released_ms IS "
 			      "NULL) ORDER BY hold_id DESC LIMIT $3",
 			      "tbi", HOLD_OUT },
 };

@@ -1,5 +1,5 @@
-/* cmd_call.c: any call of the contract by its name, for contributors and for whatever has no command
- * of its own. The body is checked before it is sent, like any other request. */
+/* cmd_call.c: any call of the contract by its name, for contributors and for whatever has no
+ * command of its own. The body is checked before it is sent, like any other request. */
 #include <stdio.h>
 
 #include "gen/contract.h"

@@ -75,7 +75,7 @@
 
 #define STATES "pending|active|paused|terminated"
 #define ROLES "steward|lt_member|approver|auditor|owner"
-#define SERVICES "registry|audit"
+#define SERVICES "registry|audit|token|gateway"
 #define DECISIONS "allow|modify|require_approval|defer|deny"
 #define OUTCOMES "success|refused|failed|pending"
 
@@ -217,7 +217,8 @@ const struct command commands[] = {
 		.id = COMMAND_CALL,
 		.noun = "call",
 		.summary = "make any call of the contract by its name",
-		.about = "The body is the request as JSON; the answer is printed as JSON. The calls\n"
+		.about = "The body is the request as JSON; the answer is printed as JSON. The "
+			 "calls\n"
 			 "are in docs/reference.",
 		.example = "piopl call registry agent_get '{\"agent_id\":\"piopl_00001\"}'",
 		.arguments = LIST({ .name = "service",
@@ -227,7 +228,9 @@ const struct command commands[] = {
 				    .help = "whose call it is",
 				    .required = true },
 				  NEEDED("call", "CALL", "its name, agent_get"),
-				  { .name = "body", .value = "JSON", .help = "the request; {} when left out" }),
+				  { .name = "body",
+				    .value = "JSON",
+				    .help = "the request; {} when left out" }),
 	},
 	{
 		.id = COMMAND_PARKED_LIST,

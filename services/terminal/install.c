@@ -57,6 +57,8 @@ static bool port_is_ours(const struct site *site, uint16_t port)
 			ours = probe_nats(site, note, sizeof(note));
 		if (service && port == site_http_port(site, part->name))
 			ours = true;
+		if (strcmp(part->name, "gateway") == 0 && port == site_door_port(site))
+			ours = true;
 	}
 	board_unmap(board);
 	return ours;
@@ -78,6 +80,7 @@ static enum st port_check(const struct site *site, uint16_t port, const char *wh
 enum st install_check_ports(const struct site *site, struct problem *problem)
 {
 	TRY(port_check(site, site->port_nats, "the bus", "PIOPL_PORT_NATS", problem));
+	TRY(port_check(site, site_door_port(site), "the HTTP door", "PIOPL_PORT_HTTP", problem));
 	for (size_t i = 0; site_services[i]; i++)
 		TRY(port_check(site, site_http_port(site, site_services[i]), site_services[i],
 			       "PIOPL_PORT_HTTP", problem));

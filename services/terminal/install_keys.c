@@ -199,6 +199,23 @@ static enum st list_ensure(struct terminal *t, const struct signing_key *root,
 	return list_publish(t, root, list.version + 1, keys, count, problem);
 }
 
+/* Random bytes as one line of base64, made once: what a service seals or hashes with. */
+static enum st secret_ensure(const struct site *site, const char *name, struct problem *problem)
+{
+	struct site_text path = site_path(site, "keys/%s", name);
+	char text[BASE64_SIZE(SEED_BYTES)];
+	uint8_t bytes[SEED_BYTES];
+
+	if (access(path.text, F_OK) == 0)
+		return ST_OK;
+	random_bytes(bytes, sizeof(bytes));
+	size_t size = base64_encode(bytes, sizeof(bytes), text);
+	bool written = file_write(path.text, text, size, 0600);
+	bytes_wipe(bytes, sizeof(bytes));
+	bytes_wipe(text, sizeof(text));
+	return written ? ST_OK : write_refuse(path.text, problem);
+}
+
 enum st install_keys(struct terminal *t, struct problem *problem)
 {
 	struct signing_key root;
@@ -208,6 +225,8 @@ enum st install_keys(struct terminal *t, struct problem *problem)
 	st = list_ensure(t, &root, problem);
 	signing_key_clear(&root);
 	TRY(st);
+	TRY(secret_ensure(&t->site, "token.sealing", problem));
+	TRY(secret_ensure(&t->site, "gateway.secret", problem));
 	TRY(password_ensure(&t->site, "postgres", problem));
 	for (size_t i = 0; site_services[i]; i++)
 		TRY(password_ensure(&t->site, site_services[i], problem));

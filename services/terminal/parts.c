@@ -42,9 +42,10 @@ static void env(const char *name, const char *value)
 
 void part_environment(const struct site *site, const char *service, bool development)
 {
-	char port[8];
+	char port[8], door[8];
 
 	snprintf(port, sizeof(port), "%u", (unsigned)site_http_port(site, service));
+	snprintf(door, sizeof(door), "%u", (unsigned)site_door_port(site));
 	env("PIOPL_NATS_URL", site_nats_url(site).text);
 	env("PIOPL_NKEY_FILE", site_path(site, "keys/nkeys/%s.seed", service).text);
 	env("PIOPL_DATABASE", site_conninfo(site, service, SITE_DATABASE).text);
@@ -52,6 +53,9 @@ void part_environment(const struct site *site, const char *service, bool develop
 	env("PIOPL_KEYRING_FILE", site_path(site, "keys/keyring.json").text);
 	env("PIOPL_ROOT_PUBLIC_KEY_FILE", site_path(site, "keys/root.pub").text);
 	env("PIOPL_AUDIT_ORIGIN", SITE_AUDIT_ORIGIN);
+	env("PIOPL_TOKEN_SEALING_KEY_FILE", site_path(site, "keys/token.sealing").text);
+	env("PIOPL_GATEWAY_KEY_SECRET_FILE", site_path(site, "keys/gateway.secret").text);
+	env("PIOPL_GATEWAY_LISTEN_PORT", door);
 	env("PIOPL_HTTP_PORT", port);
 	env("PIOPL_CLOCK_FILE", site_path(site, "clock").text);
 	env("PIOPL_DEVELOPMENT", development ? "true" : "false");

@@ -15,7 +15,7 @@
 
 #define INSTALL_BYTES_MAX 4096
 
-const char *const site_services[] = { "registry", "audit", NULL };
+const char *const site_services[] = { "registry", "audit", "token", "gateway", NULL };
 
 /* Every path is short enough or the site does not load, so cutting here cannot be silent. */
 static bool path_print(char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -232,6 +232,11 @@ uint16_t site_http_port(const struct site *site, const char *service)
 		if (strcmp(site_services[i], service) == 0)
 			return port;
 	assert_fail("the service is in the list", __FILE__, __LINE__);
+}
+
+uint16_t site_door_port(const struct site *site)
+{
+	return (uint16_t)(site->port_http - 1);
 }
 
 struct site_text site_conninfo(const struct site *site, const char *role, const char *database)

@@ -50,6 +50,8 @@ struct site_text site_path(const struct site *site, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 bool site_is_installed(const struct site *site);
 uint16_t site_http_port(const struct site *site, const char *service);
+/* Where programs outside come in: the port below the first health port. */
+uint16_t site_door_port(const struct site *site);
 /* libpq conninfo for a role, password in a file. */
 struct site_text site_conninfo(const struct site *site, const char *role, const char *database);
 struct site_text site_nats_url(const struct site *site);

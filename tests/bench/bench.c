@@ -67,8 +67,7 @@ static void json_save(void)
 			fprintf(out, "%.3f", rows[i].value / rows[i].floor);
 		else
 			fprintf(out, "null");
-		fprintf(out, ", \"note\": \"%s\"}%s\n", rows[i].note,
-			i + 1 < row_count ? "," : "");
+		fprintf(out, ", \"note\": \"%s\"}%s\n", rows[i].note, i + 1 < row_count ? "," : "");
 	}
 	fprintf(out, "]\n");
 	fclose(out);
@@ -124,10 +123,9 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*run)(void);
-	} all[] = { { "calls", bench_calls },
-		    { "events", bench_events },
-		    { "registry", bench_registry },
-		    { "audit", bench_audit } };
+	} all[] = { { "calls", bench_calls },       { "events", bench_events },
+		    { "registry", bench_registry }, { "audit", bench_audit },
+		    { "token", bench_token },       { "gateway", bench_gateway } };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (wanted(argc, argv, all[i].name))

@@ -16,12 +16,12 @@ double bench_percentile(double *values, size_t count, double percent);
 /* Calls kept in flight from one client; `body` is asked for each. */
 struct bench_load {
 	const char *url;
-	const char *subject;          /* piopl.rpc.<service>.<call>.terminal */
+	const char *subject; /* piopl.rpc.<service>.<call>.terminal */
 	int (*body)(void *context, int64_t number, char *out, size_t size);
 	void *context;
 	int64_t count;
 	int in_flight;
-	double rate;                  /* calls a second; 0: as fast as answers come */
+	double rate; /* calls a second; 0: as fast as answers come */
 };
 
 struct bench_result {
@@ -36,5 +36,7 @@ void bench_calls(void);
 void bench_events(void);
 void bench_registry(void);
 void bench_audit(void);
+void bench_token(void);
+void bench_gateway(void);
 
 #endif

@@ -1,6 +1,6 @@
-/* bench_audit.c: evidence from the bus into the log (verified, chained, in the tree, durable), then
- * filtered pages over it. The evidence is put into registry's outbox and relayed first; audit's
- * follower stands by meanwhile. */
+/* bench_audit.c [AUD-12]: evidence from the bus into the log (verified, chained, in the tree,
+ * durable), then filtered pages over it. The evidence is put into registry's outbox and relayed
+ * first; audit's follower stands by meanwhile. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,17 +15,23 @@
 static const char evidence_sql[] =
 	"INSERT INTO registry.outbox (event_id, type, subject, trace_id, time_ms, data) "
 	"SELECT gen_random_uuid(), 'registry.evidence.recorded', 'piopl_' || lpad((1 + g %% "
-	"1000)::text, 5, '0'), md5(g::text), 1790000000000 + g, convert_to('{\"evidence_id\":\"evd_' "
-	"|| gen_random_uuid() || '\",\"timestamp\":\"' || to_char(to_timestamp(1790000000 + g / 100) "
+	"1000)::text, 5, '0'), md5(g::text), 1790000000000 + g, "
+	"convert_to('{\"evidence_id\":\"evd_' "
+	"|| gen_random_uuid() || '\",\"timestamp\":\"' || to_char(to_timestamp(1790000000 + g / "
+	"100) "
 	"AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS') || '.000Z\",\"agent_id\":\"piopl_' || "
 	"lpad((1 + g %% 1000)::text, 5, '0') || '\",\"trace_id\":\"' || md5((g / 3)::text) || "
-	"'\",\"operation\":{\"type\":\"' || (ARRAY['tool.call','data.read','data.write','listing.publish',"
+	"'\",\"operation\":{\"type\":\"' || "
+	"(ARRAY['tool.call','data.read','data.write','listing.publish',"
 	"'message.send'])[1 + g %% 5] || '\",\"tool\":\"tool_' || g %% 40 || "
 	"'\",\"parameters_hash\":\"sha256:' || encode(sha256(g::text::bytea), 'hex') || "
 	"'\"},\"context\":{\"user_id\":\"user_' || g %% 200 || '\"},\"policy_evaluation\":"
-	"{\"policies_applied\":[\"root.tools\",\"team.limits\"],\"decision\":\"' || CASE WHEN g %% 20 = 0 "
-	"THEN 'deny' ELSE 'allow' END || '\"},\"outcome\":{\"status\":\"' || CASE WHEN g %% 20 = 0 THEN "
-	"'refused' ELSE 'success' END || '\"},\"domain\":\"' || (ARRAY['default','finance','health'])[1 + "
+	"{\"policies_applied\":[\"root.tools\",\"team.limits\"],\"decision\":\"' || CASE WHEN g %% "
+	"20 = 0 "
+	"THEN 'deny' ELSE 'allow' END || '\"},\"outcome\":{\"status\":\"' || CASE WHEN g %% 20 = 0 "
+	"THEN "
+	"'refused' ELSE 'success' END || '\"},\"domain\":\"' || "
+	"(ARRAY['default','finance','health'])[1 + "
 	"g %% 3] || '\"}', 'UTF8') FROM generate_series(%lld::bigint, %lld::bigint) g";
 
 static void wait_for(struct stack *stack, const char *sql, int64_t want, int seconds)
@@ -100,8 +106,9 @@ static void bench_queries(struct stack *stack, int64_t count)
 			printf("  query %zu: %.2f ms\n", i, median);
 		worst = median > worst ? median : worst;
 	}
-	snprintf(note, sizeof(note), "slowest of %zu filters, median, 100 records a page, %lld records",
-		 total, (long long)count);
+	snprintf(note, sizeof(note),
+		 "slowest of %zu filters, median, 100 records a page, %lld records", total,
+		 (long long)count);
 	bench_row("audit.query_ms", worst, "ms", 0, note);
 }
 
@@ -169,8 +176,8 @@ void bench_audit(void)
 	harness_sql(stack.harness,
 		    "SELECT pg_advisory_unlock(hashtextextended('piopl/audit/follower', 0))");
 	wait_for(&stack,
-		 "SELECT coalesce(max(sequence), 0) FROM audit.inbox WHERE source = 'registry'", count,
-		 1200);
+		 "SELECT coalesce(max(sequence), 0) FROM audit.inbox WHERE source = 'registry'",
+		 count, 1200);
 	double took = bench_seconds() - begin;
 	snprintf(note, sizeof(note),
 		 "%lld records: verified, chained by agent, in the tree, indexed, committed",

@@ -1,5 +1,5 @@
-/* bench_calls.c: a call that writes one row durably, through the bus, with four workers, beside
- * pgbench committing single rows over as many connections. */
+/* bench_calls.c [PLT-21]: a call that writes one row durably, through the bus, with four workers,
+ * beside pgbench committing single rows over as many connections. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -23,10 +23,12 @@ static double floor_commits(struct stack *stack)
 				    "IDENTITY PRIMARY KEY, name text, value text, ms bigint)");
 	snprintf(path, sizeof(path), "%s/floor.sql", harness_folder(stack->harness));
 	FILE *file = fopen(path, "w");
-	fprintf(file, "INSERT INTO public.floor (name, value, ms) VALUES ('name', 'some value', 1);\n");
+	fprintf(file,
+		"INSERT INTO public.floor (name, value, ms) VALUES ('name', 'some value', 1);\n");
 	fclose(file);
 	snprintf(command, sizeof(command),
-		 "/usr/lib/postgresql/15/bin/pgbench -n -M prepared -c %d -j 1 -T 4 -f %s \"%s\" 2>&1",
+		 "/usr/lib/postgresql/15/bin/pgbench -n -M prepared -c %d -j 1 -T 4 -f %s \"%s\" "
+		 "2>&1",
 		 WORKERS, path, harness_conninfo(stack->harness, NULL));
 	FILE *out = popen(command, "r");
 	while (out && fgets(line, sizeof(line), out))
@@ -57,7 +59,8 @@ void bench_calls(void)
 				   .count = bench_size("BENCH_CALLS", 60000),
 				   .in_flight = 512 };
 	bench_load_run(&load, &full);
-	snprintf(note, sizeof(note), "4 workers, 512 in flight, %lld failed; floor: pgbench commits",
+	snprintf(note, sizeof(note),
+		 "4 workers, 512 in flight, %lld failed; floor: pgbench commits",
 		 (long long)full.failed);
 	bench_row("call.durable", full.per_second, "/s", floor, note);
 	load.context = "half";

@@ -1,5 +1,5 @@
-/* bench_events.c: the relay alone (outbox to acknowledged in the stream, signed), then the follower
- * alone (asked from the outbox, verified, applied). The other one stands by meanwhile. */
+/* bench_events.c [PLT-21]: the relay alone (outbox to acknowledged in the stream, signed), then the
+ * follower alone (asked from the outbox, verified, applied). The other one stands by meanwhile. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -23,16 +23,17 @@ static void make_events(struct stack *stack, int64_t count)
 		struct problem problem = { 0 };
 		char prefix[32];
 		snprintf(prefix, sizeof(prefix), "e%lld-", (long long)made);
-		if (stack_call(stack, &CALL_PROBE_ITEMS_PUT,
-			       &(struct probe_items_put_request){
-				       .prefix = str_of(prefix),
-				       .count = 20000,
-				       .value = STR("an event of a size that is usual for one, with "
-						    "some words in it so that it is neither tiny "
-						    "nor large, about two hundred and fifty bytes "
-						    "of text that the reader has to hash, decode "
-						    "and store, as it would in real life.") },
-			       &reply, &problem) != ST_OK) {
+		if (stack_call(
+			    stack, &CALL_PROBE_ITEMS_PUT,
+			    &(struct probe_items_put_request){
+				    .prefix = str_of(prefix),
+				    .count = 20000,
+				    .value = STR("an event of a size that is usual for one, with "
+						 "some words in it so that it is neither tiny "
+						 "nor large, about two hundred and fifty bytes "
+						 "of text that the reader has to hash, decode "
+						 "and store, as it would in real life.") },
+			    &reply, &problem) != ST_OK) {
 			fprintf(stderr, "no events: %s\n", problem.detail);
 			exit(1);
 		}
@@ -82,8 +83,9 @@ void bench_events(void)
 		    &(struct harness_options){ .postgres = true, .nats = true, .durable = true },
 		    names);
 	/* Who holds its lock stands in for the leader: relay and follower stand by meanwhile. */
-	harness_sql(stack.harness, "SELECT pg_advisory_lock(hashtextextended('piopl/probe/relay', 0)), "
-				   "pg_advisory_lock(hashtextextended('piopl/probe/follower', 0))");
+	harness_sql(stack.harness,
+		    "SELECT pg_advisory_lock(hashtextextended('piopl/probe/relay', 0)), "
+		    "pg_advisory_lock(hashtextextended('piopl/probe/follower', 0))");
 	stack_service_start(&stack, "probe", NULL);
 	make_events(&stack, count);
 	double begin = bench_seconds();

@@ -58,7 +58,8 @@ static void bench_pages(struct stack *stack)
 		worst = median > worst ? median : worst;
 	}
 	snprintf(note, sizeof(note),
-		 "slowest of %zu filters and orders, median, 100 agents a page, over the bus", count);
+		 "slowest of %zu filters and orders, median, 100 agents a page, over the bus",
+		 count);
 	bench_row("registry.page_ms", worst, "ms", 0, note);
 }
 

@@ -57,7 +57,8 @@ static void pace(const struct bench_load *load, double begin, int64_t number)
 	double left = due - bench_seconds();
 
 	if (left > 0) {
-		struct timespec pause = { (time_t)left, (long)((left - (double)(time_t)left) * 1e9) };
+		struct timespec pause = { (time_t)left,
+					  (long)((left - (double)(time_t)left) * 1e9) };
 		nanosleep(&pause, NULL);
 	}
 }
@@ -77,8 +78,8 @@ void bench_load_run(const struct bench_load *load, struct bench_result *ret)
 	natsOptions_SetURL(options, load->url);
 	natsOptions_SetSendAsap(options, load->rate > 0);
 	if (natsConnection_Connect(&connection, options) != NATS_OK ||
-	    natsConnection_Subscribe(&subscription, connection, "_INBOX.terminal.bench.*", on_answer,
-				     &client) != NATS_OK) {
+	    natsConnection_Subscribe(&subscription, connection, "_INBOX.terminal.bench.*",
+				     on_answer, &client) != NATS_OK) {
 		fprintf(stderr, "the load cannot connect\n");
 		exit(1);
 	}

@@ -1,5 +1,6 @@
 /* Any words, one a line: refused in one line that names the command line's own rules, or understood
- * with values within their ranges. And any constitution: its invariants stand in it word for word. */
+ * with values within their ranges. And any constitution: its invariants stand in it word for word.
+ */
 #include "services/terminal/command.h"
 #include "services/terminal/constitution.h"
 

@@ -1,4 +1,5 @@
-/* fleet.h: a founded installation on a stack with registry: steward, constitution, a unit, agents. */
+/* fleet.h: a founded installation on a stack with registry: steward, constitution, a unit, agents.
+ */
 #ifndef PIOPL_TEST_FLEET_H
 #define PIOPL_TEST_FLEET_H
 

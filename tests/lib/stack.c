@@ -208,7 +208,8 @@ void stack_service_start(struct stack *stack, const char *name, const char *cons
 	if (!stack_service_ready(stack, name, READY_MS_MAX)) {
 		char *log = stack_log(stack, name);
 		size_t size = strlen(log);
-		stack_fail("service %s is not ready: %s", name, size > 1500 ? log + size - 1500 : log);
+		stack_fail("service %s is not ready: %s", name,
+			   size > 1500 ? log + size - 1500 : log);
 	}
 }
 
@@ -240,8 +241,7 @@ static int http_connect(int port)
 	return -1;
 }
 
-const char *stack_http_get(struct stack *stack, const char *name, const char *path,
-			   int *ret_status)
+const char *stack_http_get(struct stack *stack, const char *name, const char *path, int *ret_status)
 {
 	static char answer[256 * 1024];
 	char request[256];

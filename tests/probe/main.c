@@ -12,7 +12,8 @@ static const struct db_statement probe_statements[] = {
 	[PUT] = { "probe_put",
 		  "INSERT INTO item (name, value, put_ms) VALUES ($1, $2, $3) RETURNING id", "tti",
 		  "i" },
-	[PUT_TWICE] = { "probe_wrong_rows", "UPDATE item SET value = $1 WHERE name = $2", "tt", "" },
+	[PUT_TWICE] = { "probe_wrong_rows", "UPDATE item SET value = $1 WHERE name = $2", "tt",
+			"" },
 	[COUNT] = { "probe_count",
 		    "SELECT (SELECT count(*) FROM item), (SELECT count(*) FROM applied), "
 		    "(SELECT count(*) FROM applied WHERE times > 1)",

@@ -37,9 +37,8 @@ static enum st put(const char *name, enum probe_behaviour behaviour, struct prob
 	struct probe_item_put_reply reply;
 
 	return stack_call(&stack, &CALL_PROBE_ITEM_PUT,
-			  &(struct probe_item_put_request){ .name = str_of(name),
-							    .value = STR("v"),
-							    .behaviour = behaviour },
+			  &(struct probe_item_put_request){
+				  .name = str_of(name), .value = STR("v"), .behaviour = behaviour },
 			  &reply, problem);
 }
 
@@ -227,8 +226,9 @@ static void events_take_effect_once_in_their_order(void **state)
 					 "OVER (ORDER BY first) AS due FROM probe.outbox_batch) b "
 					 "WHERE due IS NOT NULL AND first <> due"),
 			 0);
-	assert_int_equal(harness_sql_i64(stack.harness, "SELECT sum(count) FROM probe.outbox_batch"),
-			 outbox_count());
+	assert_int_equal(
+		harness_sql_i64(stack.harness, "SELECT sum(count) FROM probe.outbox_batch"),
+		outbox_count());
 }
 
 /* [PLT-14]: the trace of the caller is in the event */
@@ -277,10 +277,10 @@ struct captured {
 
 static void republish(const struct bus_message *message, const char *data, const char *sequence)
 {
-	static const char *const names[] = { "ce-specversion", "ce-id",       "ce-source",
-					     "ce-type",	       "ce-time",     "ce-subject",
-					     "ce-sequence",    "ce-traceid",  "ce-keyid",
-					     "ce-signature",   "ce-proof",    "content-type" };
+	static const char *const names[] = { "ce-specversion", "ce-id",      "ce-source",
+					     "ce-type",        "ce-time",    "ce-subject",
+					     "ce-sequence",    "ce-traceid", "ce-keyid",
+					     "ce-signature",   "ce-proof",   "content-type" };
 	struct bus_header headers[12];
 	struct problem problem = { 0 };
 	size_t n = sizeof(names) / sizeof(names[0]);
@@ -442,11 +442,12 @@ static void a_broker_that_forgets_everything_loses_nothing(void **state)
 	harness_nats_kill9(stack.harness);
 	harness_nats_wipe_store(stack.harness);
 	/* events are made while the broker is away */
-	harness_sql(stack.harness,
-		    "INSERT INTO probe.outbox (event_id, type, subject, trace_id, time_ms, data) "
-		    "SELECT gen_random_uuid(), 'probe.item.changed', 'lost' || g, '', 1700000000000, "
-		    "convert_to('{\"name\":\"lost' || g || '\"}', 'UTF8') FROM "
-		    "generate_series(1, 1000) g");
+	harness_sql(
+		stack.harness,
+		"INSERT INTO probe.outbox (event_id, type, subject, trace_id, time_ms, data) "
+		"SELECT gen_random_uuid(), 'probe.item.changed', 'lost' || g, '', 1700000000000, "
+		"convert_to('{\"name\":\"lost' || g || '\"}', 'UTF8') FROM "
+		"generate_series(1, 1000) g");
 	harness_nats_start(stack.harness);
 	assert_all_applied_once(30000);
 	assert_true(stack_service_ready(&stack, "probe", 10000));
@@ -489,9 +490,9 @@ static void stopping_finishes_what_was_taken(void **state)
 			 i == 0 ? "slow" : "conflict");
 		if (i > 0)
 			snprintf(body, sizeof(body), "{\"name\":\"drained%d\"}", i);
-		assert_int_equal(bus_publish(stack.bus, "piopl.rpc.probe.item_put.terminal",
-					     str_of(body)),
-				 ST_OK);
+		assert_int_equal(
+			bus_publish(stack.bus, "piopl.rpc.probe.item_put.terminal", str_of(body)),
+			ST_OK);
 	}
 	assert_int_equal(bus_flush(stack.bus, 2000), ST_OK);
 	usleep(50000);

@@ -66,6 +66,7 @@ static inline void world_start(struct world *w)
 	w->definition = (struct svc_definition){ .name = "audit" };
 	w->svc.definition = &w->definition;
 	w->svc.state = &world_audit;
+	arena_free(&world_audit.scratch);
 	memset(&world_audit, 0, sizeof(world_audit));
 	strcpy(world_audit.origin, SAMPLE_ORIGIN);
 	signing_key_of_seed(seed, &w->svc.signing_key);
@@ -82,6 +83,7 @@ static inline void world_stop(struct world *w)
 	db_close(w->svc.db);
 	arena_free(&w->svc.arena);
 	arena_free(&w->keep);
+	arena_free(&world_audit.scratch);
 	harness_stop(w->harness);
 }
 

@@ -7,9 +7,9 @@
 
 #include <stdio.h>
 
+#include "act.h"
 #include "clock.h"
 #include "gen/registry.h"
-#include "act.h"
 
 #define NOW_MS INT64_C(1767225600000)
 #define STEWARD 2u

@@ -421,103 +421,98 @@ static void dynamic_references_look_outwards(void **state)
 	RUN(rows);
 }
 
+static const struct row left_over[] = {
+	{ "{\"unevaluatedProperties\":false}", "[{},[1]]", "[{\"a\":1}]" },
+	{ "{\"unevaluatedProperties\":true}", "[{\"a\":1}]", NULL },
+	{ "{\"unevaluatedProperties\":{\"type\":\"integer\"}}", "[{\"a\":1}]", "[{\"a\":\"x\"}]" },
+	{ "{\"properties\":{\"a\":{}},\"unevaluatedProperties\":false}", "[{\"a\":1}]",
+	  "[{\"a\":1,\"b\":2}]" },
+	{ "{\"patternProperties\":{\"^a\":{}},\"unevaluatedProperties\":false}", "[{\"ab\":1}]",
+	  "[{\"b\":1}]" },
+	{ "{\"additionalProperties\":true,\"unevaluatedProperties\":false}", "[{\"a\":1}]", NULL },
+	{ "{\"allOf\":[{\"properties\":{\"a\":{}}},{\"properties\":{\"b\":{}}}],"
+	  "\"unevaluatedProperties\":false}",
+	  "[{\"a\":1,\"b\":2}]", "[{\"c\":1}]" },
+	{ "{\"anyOf\":[{\"properties\":{\"a\":{\"const\":1}},\"required\":[\"a\"]},{"
+	  "\"properties\":{\"b\":{}},\"required\":[\"b\"]}],\"unevaluatedProperties\":"
+	  "false}",
+	  "[{\"a\":1},{\"b\":1},{\"a\":1,\"b\":2}]", "[{\"a\":2,\"b\":1},{\"a\":1,\"c\":1}]" },
+	{ "{\"oneOf\":[{\"properties\":{\"a\":{}},\"required\":[\"a\"]},{\"properties\":{"
+	  "\"b\":{}},\"required\":[\"b\"]}],\"unevaluatedProperties\":false}",
+	  "[{\"a\":1},{\"b\":1}]", "[{\"a\":1,\"c\":1},{\"a\":1,\"b\":1}]" },
+	{ "{\"not\":{\"not\":{\"properties\":{\"a\":{}}}},\"unevaluatedProperties\":false}", "[{}]",
+	  "[{\"a\":1}]" },
+	{ "{\"if\":{\"properties\":{\"a\":{\"const\":1}},\"required\":[\"a\"]},\"then\":{"
+	  "\"properties\":{\"b\":{}}},\"else\":{\"properties\":{\"c\":{}}},"
+	  "\"unevaluatedProperties\":false}",
+	  "[{\"a\":1,\"b\":1},{\"c\":1}]", "[{\"a\":2},{\"a\":1,\"c\":1},{\"b\":1}]" },
+	{ "{\"if\":{\"properties\":{\"a\":{}}},\"unevaluatedProperties\":false}", "[{\"a\":1}]",
+	  "[{\"b\":1}]" },
+	{ "{\"dependentSchemas\":{\"a\":{\"properties\":{\"b\":{}}}},\"properties\":{\"a\":"
+	  "{}},\"unevaluatedProperties\":false}",
+	  "[{\"a\":1,\"b\":1}]", "[{\"b\":1}]" },
+	{ "{\"$ref\":\"#/$defs/"
+	  "x\",\"unevaluatedProperties\":false,\"$defs\":{\"x\":{\"properties\":{\"a\":{}}}"
+	  "}}",
+	  "[{\"a\":1}]", "[{\"b\":1}]" },
+	{ "{\"$dynamicRef\":\"#x\",\"unevaluatedProperties\":false,\"$defs\":{\"x\":{\"$"
+	  "dynamicAnchor\":\"x\",\"properties\":{\"a\":{}}}}}",
+	  "[{\"a\":1}]", "[{\"b\":1}]" },
+	/* a cousin's are not seen */
+	{ "{\"allOf\":[{\"properties\":{\"a\":{}}},{\"unevaluatedProperties\":false}]}", "[{}]",
+	  "[{\"a\":1}]" },
+	/* a nested one counts for the outer one */
+	{ "{\"allOf\":[{\"unevaluatedProperties\":true}],\"unevaluatedProperties\":false}",
+	  "[{\"a\":1}]", NULL },
+	{ "{\"properties\":{\"n\":{\"properties\":{\"a\":{}}}},\"unevaluatedProperties\":"
+	  "false}",
+	  "[{\"n\":{\"z\":1}}]", "[{\"a\":1}]" },
+	/* more than one machine word of marks */
+	{ "{\"patternProperties\":{\"^p\":{}},\"unevaluatedProperties\":false}",
+	  "[{\"p0\":0,\"p1\":0,\"p2\":0,\"p3\":0,\"p4\":0,\"p5\":0,\"p6\":0,\"p7\":0,"
+	  "\"p8\":0,\"p9\":0,"
+	  "\"pa0\":0,\"pa1\":0,\"pa2\":0,\"pa3\":0,\"pa4\":0,\"pa5\":0,\"pa6\":0,\"pa7\":0,"
+	  "\"pa8\":0,\"pa9\":0,"
+	  "\"pb0\":0,\"pb1\":0,\"pb2\":0,\"pb3\":0,\"pb4\":0,\"pb5\":0,\"pb6\":0,\"pb7\":0,"
+	  "\"pb8\":0,\"pb9\":0,"
+	  "\"pc0\":0,\"pc1\":0,\"pc2\":0,\"pc3\":0,\"pc4\":0,\"pc5\":0,\"pc6\":0,\"pc7\":0,"
+	  "\"pc8\":0,\"pc9\":0,"
+	  "\"pd0\":0,\"pd1\":0,\"pd2\":0,\"pd3\":0,\"pd4\":0,\"pd5\":0,\"pd6\":0,\"pd7\":0,"
+	  "\"pd8\":0,\"pd9\":0,"
+	  "\"pe0\":0,\"pe1\":0,\"pe2\":0,\"pe3\":0,\"pe4\":0,\"pe5\":0,\"pe6\":0,\"pe7\":0,"
+	  "\"pe8\":0,\"pe9\":0,"
+	  "\"pf0\":0,\"pf1\":0,\"pf2\":0,\"pf3\":0,\"pf4\":0,\"pf5\":0,\"pf6\":0,\"pf7\":0}"
+	  "]",
+	  NULL },
+	{ "{\"unevaluatedItems\":false}", "[[],{}]", "[[1]]" },
+	{ "{\"unevaluatedItems\":{\"type\":\"string\"}}", "[[\"a\"]]", "[[1]]" },
+	{ "{\"prefixItems\":[{}],\"unevaluatedItems\":false}", "[[1]]", "[[1,2]]" },
+	{ "{\"items\":true,\"unevaluatedItems\":false}", "[[1,2]]", NULL },
+	{ "{\"contains\":{\"type\":\"string\"},\"unevaluatedItems\":{\"type\":\"integer\"}"
+	  "}",
+	  "[[\"a\",1],[1,\"a\",2]]", "[[\"a\",null],[1]]" },
+	{ "{\"contains\":{\"const\":1},\"minContains\":0,\"unevaluatedItems\":false}", "[[],[1,1]]",
+	  "[[2],[1,2]]" },
+	{ "{\"allOf\":[{\"prefixItems\":[{}]},{\"prefixItems\":[true,{\"const\":2}]}],"
+	  "\"unevaluatedItems\":false}",
+	  "[[1],[1,2]]", "[[1,3],[1,2,3]]" },
+	{ "{\"anyOf\":[{\"prefixItems\":[{},{\"const\":2}]},{\"prefixItems\":[{},{},{"
+	  "\"const\":3}]}],\"unevaluatedItems\":false}",
+	  "[[1,2],[1,9,3],[1,2,3]]", "[[1,2,9],[1,2,3,4]]" },
+	{ "{\"if\":{\"prefixItems\":[{\"const\":1}]},\"then\":{\"prefixItems\":[{},{}]},"
+	  "\"else\":{\"items\":true},\"unevaluatedItems\":false}",
+	  "[[1,2],[9,9,9]]", "[[1,2,3]]" },
+	{ "{\"$ref\":\"#/$defs/"
+	  "x\",\"unevaluatedItems\":false,\"$defs\":{\"x\":{\"prefixItems\":[{}]}}}",
+	  "[[1]]", "[[1,2]]" },
+	{ "{\"allOf\":[{\"prefixItems\":[{}]},{\"unevaluatedItems\":false}]}", "[[]]", "[[1]]" },
+	{ "{\"allOf\":[{\"unevaluatedItems\":true}],\"unevaluatedItems\":false}", "[[1,2]]", NULL },
+};
+
 static void what_is_left_over_is_unevaluated(void **state)
 {
-	static const struct row rows[] = {
-		{ "{\"unevaluatedProperties\":false}", "[{},[1]]", "[{\"a\":1}]" },
-		{ "{\"unevaluatedProperties\":true}", "[{\"a\":1}]", NULL },
-		{ "{\"unevaluatedProperties\":{\"type\":\"integer\"}}", "[{\"a\":1}]",
-		  "[{\"a\":\"x\"}]" },
-		{ "{\"properties\":{\"a\":{}},\"unevaluatedProperties\":false}", "[{\"a\":1}]",
-		  "[{\"a\":1,\"b\":2}]" },
-		{ "{\"patternProperties\":{\"^a\":{}},\"unevaluatedProperties\":false}",
-		  "[{\"ab\":1}]", "[{\"b\":1}]" },
-		{ "{\"additionalProperties\":true,\"unevaluatedProperties\":false}", "[{\"a\":1}]",
-		  NULL },
-		{ "{\"allOf\":[{\"properties\":{\"a\":{}}},{\"properties\":{\"b\":{}}}],"
-		  "\"unevaluatedProperties\":false}",
-		  "[{\"a\":1,\"b\":2}]", "[{\"c\":1}]" },
-		{ "{\"anyOf\":[{\"properties\":{\"a\":{\"const\":1}},\"required\":[\"a\"]},{"
-		  "\"properties\":{\"b\":{}},\"required\":[\"b\"]}],\"unevaluatedProperties\":"
-		  "false}",
-		  "[{\"a\":1},{\"b\":1},{\"a\":1,\"b\":2}]",
-		  "[{\"a\":2,\"b\":1},{\"a\":1,\"c\":1}]" },
-		{ "{\"oneOf\":[{\"properties\":{\"a\":{}},\"required\":[\"a\"]},{\"properties\":{"
-		  "\"b\":{}},\"required\":[\"b\"]}],\"unevaluatedProperties\":false}",
-		  "[{\"a\":1},{\"b\":1}]", "[{\"a\":1,\"c\":1},{\"a\":1,\"b\":1}]" },
-		{ "{\"not\":{\"not\":{\"properties\":{\"a\":{}}}},\"unevaluatedProperties\":false}",
-		  "[{}]", "[{\"a\":1}]" },
-		{ "{\"if\":{\"properties\":{\"a\":{\"const\":1}},\"required\":[\"a\"]},\"then\":{"
-		  "\"properties\":{\"b\":{}}},\"else\":{\"properties\":{\"c\":{}}},"
-		  "\"unevaluatedProperties\":false}",
-		  "[{\"a\":1,\"b\":1},{\"c\":1}]", "[{\"a\":2},{\"a\":1,\"c\":1},{\"b\":1}]" },
-		{ "{\"if\":{\"properties\":{\"a\":{}}},\"unevaluatedProperties\":false}",
-		  "[{\"a\":1}]", "[{\"b\":1}]" },
-		{ "{\"dependentSchemas\":{\"a\":{\"properties\":{\"b\":{}}}},\"properties\":{\"a\":"
-		  "{}},\"unevaluatedProperties\":false}",
-		  "[{\"a\":1,\"b\":1}]", "[{\"b\":1}]" },
-		{ "{\"$ref\":\"#/$defs/"
-		  "x\",\"unevaluatedProperties\":false,\"$defs\":{\"x\":{\"properties\":{\"a\":{}}}"
-		  "}}",
-		  "[{\"a\":1}]", "[{\"b\":1}]" },
-		{ "{\"$dynamicRef\":\"#x\",\"unevaluatedProperties\":false,\"$defs\":{\"x\":{\"$"
-		  "dynamicAnchor\":\"x\",\"properties\":{\"a\":{}}}}}",
-		  "[{\"a\":1}]", "[{\"b\":1}]" },
-		/* a cousin's are not seen */
-		{ "{\"allOf\":[{\"properties\":{\"a\":{}}},{\"unevaluatedProperties\":false}]}",
-		  "[{}]", "[{\"a\":1}]" },
-		/* a nested one counts for the outer one */
-		{ "{\"allOf\":[{\"unevaluatedProperties\":true}],\"unevaluatedProperties\":false}",
-		  "[{\"a\":1}]", NULL },
-		{ "{\"properties\":{\"n\":{\"properties\":{\"a\":{}}}},\"unevaluatedProperties\":"
-		  "false}",
-		  "[{\"n\":{\"z\":1}}]", "[{\"a\":1}]" },
-		/* more than one machine word of marks */
-		{ "{\"patternProperties\":{\"^p\":{}},\"unevaluatedProperties\":false}",
-		  "[{\"p0\":0,\"p1\":0,\"p2\":0,\"p3\":0,\"p4\":0,\"p5\":0,\"p6\":0,\"p7\":0,"
-		  "\"p8\":0,\"p9\":0,"
-		  "\"pa0\":0,\"pa1\":0,\"pa2\":0,\"pa3\":0,\"pa4\":0,\"pa5\":0,\"pa6\":0,\"pa7\":0,"
-		  "\"pa8\":0,\"pa9\":0,"
-		  "\"pb0\":0,\"pb1\":0,\"pb2\":0,\"pb3\":0,\"pb4\":0,\"pb5\":0,\"pb6\":0,\"pb7\":0,"
-		  "\"pb8\":0,\"pb9\":0,"
-		  "\"pc0\":0,\"pc1\":0,\"pc2\":0,\"pc3\":0,\"pc4\":0,\"pc5\":0,\"pc6\":0,\"pc7\":0,"
-		  "\"pc8\":0,\"pc9\":0,"
-		  "\"pd0\":0,\"pd1\":0,\"pd2\":0,\"pd3\":0,\"pd4\":0,\"pd5\":0,\"pd6\":0,\"pd7\":0,"
-		  "\"pd8\":0,\"pd9\":0,"
-		  "\"pe0\":0,\"pe1\":0,\"pe2\":0,\"pe3\":0,\"pe4\":0,\"pe5\":0,\"pe6\":0,\"pe7\":0,"
-		  "\"pe8\":0,\"pe9\":0,"
-		  "\"pf0\":0,\"pf1\":0,\"pf2\":0,\"pf3\":0,\"pf4\":0,\"pf5\":0,\"pf6\":0,\"pf7\":0}"
-		  "]",
-		  NULL },
-		{ "{\"unevaluatedItems\":false}", "[[],{}]", "[[1]]" },
-		{ "{\"unevaluatedItems\":{\"type\":\"string\"}}", "[[\"a\"]]", "[[1]]" },
-		{ "{\"prefixItems\":[{}],\"unevaluatedItems\":false}", "[[1]]", "[[1,2]]" },
-		{ "{\"items\":true,\"unevaluatedItems\":false}", "[[1,2]]", NULL },
-		{ "{\"contains\":{\"type\":\"string\"},\"unevaluatedItems\":{\"type\":\"integer\"}"
-		  "}",
-		  "[[\"a\",1],[1,\"a\",2]]", "[[\"a\",null],[1]]" },
-		{ "{\"contains\":{\"const\":1},\"minContains\":0,\"unevaluatedItems\":false}",
-		  "[[],[1,1]]", "[[2],[1,2]]" },
-		{ "{\"allOf\":[{\"prefixItems\":[{}]},{\"prefixItems\":[true,{\"const\":2}]}],"
-		  "\"unevaluatedItems\":false}",
-		  "[[1],[1,2]]", "[[1,3],[1,2,3]]" },
-		{ "{\"anyOf\":[{\"prefixItems\":[{},{\"const\":2}]},{\"prefixItems\":[{},{},{"
-		  "\"const\":3}]}],\"unevaluatedItems\":false}",
-		  "[[1,2],[1,9,3],[1,2,3]]", "[[1,2,9],[1,2,3,4]]" },
-		{ "{\"if\":{\"prefixItems\":[{\"const\":1}]},\"then\":{\"prefixItems\":[{},{}]},"
-		  "\"else\":{\"items\":true},\"unevaluatedItems\":false}",
-		  "[[1,2],[9,9,9]]", "[[1,2,3]]" },
-		{ "{\"$ref\":\"#/$defs/"
-		  "x\",\"unevaluatedItems\":false,\"$defs\":{\"x\":{\"prefixItems\":[{}]}}}",
-		  "[[1]]", "[[1,2]]" },
-		{ "{\"allOf\":[{\"prefixItems\":[{}]},{\"unevaluatedItems\":false}]}", "[[]]",
-		  "[[1]]" },
-		{ "{\"allOf\":[{\"unevaluatedItems\":true}],\"unevaluatedItems\":false}", "[[1,2]]",
-		  NULL },
-	};
-
 	(void)state;
-	RUN(rows);
+	RUN(left_over);
 }
 
 static void annotations_change_nothing(void **state)

@@ -1,0 +1,75 @@
+/* follow.c: what the registry tells. A terminated agent's open requests end with it. */
+#include "handlers.h"
+#include "id.h"
+
+static enum st number_of(struct svc_event *event, struct str agent_id, int64_t *ret)
+{
+	if (!agent_id_parse(agent_id, ret))
+		return problem_set(&event->problem, ST_MESSAGE_INVALID, "", "agent \"%.*s\"",
+				   STR_ARG(agent_id));
+	return ST_OK;
+}
+
+static enum st agent_put(struct svc_event *event, const struct registry_agent *agent)
+{
+	int64_t number;
+
+	TRY(number_of(event, agent->identity.agent_id, &number));
+	return store_agent_put(event->tx, agent, number);
+}
+
+enum st on_agent_created(struct svc_event *event)
+{
+	return agent_put(event, &((const struct registry_agent_created *)event->data)->agent);
+}
+
+enum st on_agent_updated(struct svc_event *event)
+{
+	return agent_put(event, &((const struct registry_agent_updated *)event->data)->agent);
+}
+
+enum st on_agent_transition(struct svc_event *event)
+{
+	const struct registry_agent_transition *data = event->data;
+	int64_t number;
+
+	TRY(number_of(event, data->agent_id, &number));
+	return store_agent_state(event->tx, number, data->to);
+}
+
+enum st on_agent_terminated(struct svc_event *event)
+{
+	const struct registry_agent_transition *data = event->data;
+	struct svc_scope scope = svc_scope_of_event(event);
+	struct request_row *rows;
+	int64_t number;
+	size_t count;
+
+	TRY(on_agent_transition(event));
+	TRY(number_of(event, data->agent_id, &number));
+	TRY(store_request_open(event->tx, event->arena, number, &rows, &count));
+	for (size_t i = 0; i < count; i++) {
+		rows[i].state = APPROVAL_REQUEST_STATE_WITHDRAWN;
+		rows[i].ended_ms = event->now_ms;
+		rows[i].ended_by = STR("registry");
+		rows[i].end_reason = STR("the agent was terminated");
+		TRY(step_alone(&scope, event->state, &rows[i],
+			       &(struct step){ .step = APPROVAL_REQUEST_STEP_WITHDRAWN,
+					       .by = rows[i].ended_by }));
+	}
+	return ST_OK;
+}
+
+enum st on_person_changed(struct svc_event *event)
+{
+	const struct registry_person_changed *data = event->data;
+
+	return store_person_put(event->tx, &data->person);
+}
+
+enum st on_key_changed(struct svc_event *event)
+{
+	const struct registry_key_changed *data = event->data;
+
+	return store_key_put(event->tx, &data->key);
+}
