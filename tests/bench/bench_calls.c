@@ -6,6 +6,7 @@
 #include "bench.h"
 
 #define WORKERS 4
+#define CALLS_ASKED 5000.0
 
 static int item_body(void *context, int64_t number, char *out, size_t size)
 {
@@ -63,12 +64,20 @@ void bench_calls(void)
 		 "4 workers, 512 in flight, %lld failed; floor: pgbench commits",
 		 (long long)full.failed);
 	bench_row("call.durable", full.per_second, "/s", floor, note);
+	/* half of the rate that is asked of this class of machine, then half of what was reached */
+	load.context = "asked";
+	load.rate = CALLS_ASKED / 2;
+	load.count = (int64_t)(load.rate * 4);
+	bench_load_run(&load, &half);
+	snprintf(note, sizeof(note), "at %.0f/s; p50 %.2f ms, %lld failed", half.per_second,
+		 half.p50_ms, (long long)half.failed);
+	bench_row("call.p99_ms", half.p99_ms, "ms", 0, note);
 	load.context = "half";
 	load.rate = full.per_second / 2;
 	load.count = (int64_t)(load.rate * 4);
 	bench_load_run(&load, &half);
 	snprintf(note, sizeof(note), "at %.0f/s; p50 %.2f ms, %lld failed", half.per_second,
 		 half.p50_ms, (long long)half.failed);
-	bench_row("call.p99_ms", half.p99_ms, "ms", 0, note);
+	bench_row("call.p99_half_ms", half.p99_ms, "ms", 0, note);
 	stack_stop(&stack);
 }
