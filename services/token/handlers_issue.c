@@ -63,7 +63,7 @@ enum st issue(const struct svc_scope *scope, struct token_service *token,
 	/* The successor takes the place of the token it renews. */
 	limits.live_max += order->renews != NULL;
 	TRY(store_issue_load(scope->tx, scope->arena, order->number, order->wish.scopes,
-			     scope->now_ms, &view));
+			     scope->now_ms, limits.live_max, &view));
 	TRY(issue_decide(&limits, &view.agent, &order->wish, scope->now_ms, &grant, problem));
 	TRY(signing_key_get(scope, token, view.key_id, &key));
 	TRY(capability_fill(scope, order, &grant, &c));
@@ -161,7 +161,7 @@ static enum st signed_again(const struct svc_scope *scope, struct token_service 
 		return ST_INTERNAL;
 	TRY(store_issue_load(scope->tx, scope->arena, number,
 			     (struct label_list){ ret->scopes.items, ret->scopes.count },
-			     scope->now_ms, &view));
+			     scope->now_ms, token->issue.live_max, &view));
 	TRY(signing_key_get(scope, token, view.key_id, &key));
 	bool same = str_is(ret->key_id, key->key_id);
 	TRY(sign(scope, key, ret, ret_text));

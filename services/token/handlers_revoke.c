@@ -88,7 +88,7 @@ static enum st agent_named(struct svc_request *req, struct token_revocation *rev
 	if (!agent_id_parse(in->agent_id, &number))
 		return svc_refuse(req, ST_AGENT_UNKNOWN, "/agent_id", "%s", "");
 	TRY(store_issue_load(req->tx, req->arena, number, (struct label_list){ 0 }, req->now_ms,
-			     &view));
+			     TOKEN_LIVE_MAX, &view));
 	if (!view.agent.known)
 		return svc_refuse(req, ST_AGENT_UNKNOWN, "/agent_id", "%s", "");
 	note->agent_id = in->agent_id;

@@ -9,7 +9,7 @@
 #include "gen/token.h"
 #include "token_check.h"
 
-#define TOKEN_SCHEMA_VERSION 1
+#define TOKEN_SCHEMA_VERSION 2
 #define TOKEN_PAGE_DEFAULT 100
 #define TOKEN_REVOCATION_PAGE 1000
 #define TOKEN_REVOCATION_IDS_PAGE 12000 /* ids in one page of revocations, so that it fits */
@@ -42,7 +42,7 @@ struct agent_view {
 	struct label_list scopes;
 	bool role_known;
 	struct label_list role_scopes;
-	int64_t live_count;
+	int64_t live_count;    /* exact when it matters, else not less than it is */
 	int64_t dead_until_ms; /* tokens of these scopes issued until then are revoked already */
 };
 

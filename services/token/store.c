@@ -18,6 +18,12 @@
 	"WHEN EXISTS (SELECT FROM revoked_scope r WHERE r.scope = ANY (t.scopes) "                 \
 	"AND r.until_ms >= t.issued_ms) THEN 5 ELSE 0 END"
 
+/* Tokens of agent `a` that have not ended by themselves. Whether a rule ended them costs more to
+ * ask, so it is asked only when these are as many as the agent may hold. */
+#define HELD(now)                                                                                  \
+	"t.agent_number = a.number AND t.expires_ms > " now " AND t.renewed_by IS NULL AND "       \
+	"t.revoked_ms IS NULL"
+
 #define TOKEN                                                                                      \
 	"t.token_id, t.agent_number, t.scopes, t.risk, t.issued_ms, t.expires_ms, t.key_id, "      \
 	"t.digest, t.holder_key, t.endpoints, t.amount_micros, t.currency, t.auto_renew, "         \
@@ -43,13 +49,21 @@
 const struct db_statement token_statements[] = {
 	[TOK_ISSUE_LOAD] = { "token_issue_load",
 			     "SELECT a.state, " KILLED ", a.tier, a.scopes, o.scopes, "
-			     "(SELECT count(*) FROM token t WHERE t.agent_number = a.number AND "
-			     "t.expires_ms > $3 AND t.renewed_by IS NULL AND " DEATH " = 0), "
-			     "greatest(a.revoked_until_ms, (SELECT until_ms FROM revoked_all), "
-			     "(SELECT max(until_ms) FROM revoked_scope WHERE scope = ANY ($2))), "
-			     "(SELECT key_id FROM signing_key WHERE state = 2) "
-			     "FROM agent a LEFT JOIN role o ON o.name = a.role WHERE a.number = $1",
+			     "(SELECT count(*) FROM token t WHERE " HELD(
+				     "$3") "), "
+					   "greatest(a.revoked_until_ms, (SELECT until_ms FROM "
+					   "revoked_all), "
+					   "(SELECT max(until_ms) FROM revoked_scope WHERE scope = "
+					   "ANY ($2))), "
+					   "(SELECT key_id FROM signing_key WHERE state = 2) "
+					   "FROM agent a LEFT JOIN role o ON o.name = a.role WHERE "
+					   "a.number = $1",
 			     "iTi", "nbnTTiit" },
+	[TOK_LIVE_COUNT] = { "token_live_count",
+			     "SELECT count(*) FROM token t JOIN agent a ON a.number = "
+			     "t.agent_number WHERE a.number = $1 AND " HELD("$2") " AND " DEATH
+										  " = 0",
+			     "ii", "i" },
 	[TOK_INSERT] = { "token_insert",
 			 "INSERT INTO token (token_id, agent_number, scopes, risk, issued_ms, "
 			 "expires_ms, key_id, digest, holder_key, endpoints, amount_micros, "

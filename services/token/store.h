@@ -9,6 +9,7 @@
 
 enum token_statement {
 	TOK_ISSUE_LOAD,
+	TOK_LIVE_COUNT,
 	TOK_INSERT,
 	TOK_GET,
 	TOK_LOCK,
@@ -51,8 +52,9 @@ struct issue_view {
 	struct agent_view agent;
 	struct str key_id; /* of the active key; .data NULL: none */
 };
+/* Live tokens are counted exactly only when there may be `live_max` of them or more. */
 MUST_CHECK enum st store_issue_load(struct db_tx *tx, struct arena *arena, int64_t number,
-				    struct label_list scopes, int64_t now_ms,
+				    struct label_list scopes, int64_t now_ms, int64_t live_max,
 				    struct issue_view *ret);
 MUST_CHECK enum st store_token_insert(struct db_tx *tx, const struct token_capability *token,
 				      int64_t number, int64_t due_ms);

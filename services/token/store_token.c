@@ -56,7 +56,8 @@ static struct label_list labels_at(const struct db_rows *rows, size_t row, size_
 }
 
 enum st store_issue_load(struct db_tx *tx, struct arena *arena, int64_t number,
-			 struct label_list scopes, int64_t now_ms, struct issue_view *ret)
+			 struct label_list scopes, int64_t now_ms, int64_t live_max,
+			 struct issue_view *ret)
 {
 	struct db_rows rows;
 
@@ -78,6 +79,10 @@ enum st store_issue_load(struct db_tx *tx, struct arena *arena, int64_t number,
 	};
 	if (!db_is_null(&rows, 0, 7))
 		ret->key_id = db_text(&rows, 0, 7);
+	if (ret->agent.live_count < live_max)
+		return ST_OK;
+	TRY(db_query(tx, STATEMENT(LIVE_COUNT), arena, &rows, DB_I64(number), DB_I64(now_ms)));
+	ret->agent.live_count = db_i64(&rows, 0, 0);
 	return ST_OK;
 }
 

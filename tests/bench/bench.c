@@ -125,7 +125,8 @@ int main(int argc, char **argv)
 		void (*run)(void);
 	} all[] = { { "calls", bench_calls },       { "events", bench_events },
 		    { "registry", bench_registry }, { "audit", bench_audit },
-		    { "token", bench_token },       { "gateway", bench_gateway } };
+		    { "policy", bench_policy },     { "token", bench_token },
+		    { "gateway", bench_gateway } };
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if (wanted(argc, argv, all[i].name))

@@ -36,6 +36,7 @@ void bench_calls(void);
 void bench_events(void);
 void bench_registry(void);
 void bench_audit(void);
+void bench_policy(void);
 void bench_token(void);
 void bench_gateway(void);
 

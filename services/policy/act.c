@@ -1,0 +1,56 @@
+/* act.c: who may put documents in force, and evidence of what people do with documents. */
+#include "id.h"
+#include "service.h"
+
+/* The principal is told by the gateway and the command line, which know who it is. */
+enum st activation_allowed(struct svc_request *req, struct str *ret_by)
+{
+	struct policy_service *policy = req->state;
+	struct db_rows rows;
+
+	if (req->principal.size == 0)
+		return svc_refuse(req, ST_ROLE_REQUIRED, "", "say who you are: a person's id");
+	TRY(db_query(req->tx, &policy_statements[POL_PERSON_ROLES], req->arena, &rows,
+		     DB_TEXT(req->principal)));
+	if (rows.count == 0)
+		return svc_refuse(req, ST_ROLE_REQUIRED, "", "\"%.*s\" is nobody we know",
+				  STR_ARG(req->principal));
+	const struct db_value *roles = db_at(&rows, 0, 0);
+	for (size_t i = 0; i < roles->count; i++) {
+		int32_t role = ((const int32_t *)roles->items)[i];
+		if (role < 1 || role > REGISTRY_PERSON_ROLE_OWNER ||
+		    strcmp(registry_person_role_names[role - 1], policy->activation_role) != 0)
+			continue;
+		*ret_by = req->principal;
+		return ST_OK;
+	}
+	return svc_refuse(req, ST_ROLE_REQUIRED, "", "\"%.*s\" does not hold the role %s",
+			  STR_ARG(req->principal), policy->activation_role);
+}
+
+enum st policy_evidence(struct svc_request *req, const char *operation, struct str by, bool refused)
+{
+	char id[ID_TEXT_SIZE], hash_text[HASH_TEXT_SIZE];
+	struct hash hash;
+
+	id_make("evd", req->now_ms, id);
+	sha256_of(req->body_text.data, req->body_text.size, &hash);
+	hash_to_text(&hash, hash_text);
+	struct common_evidence evidence = {
+		.evidence_id = str_of(id),
+		.timestamp_ms = req->now_ms,
+		.agent_id = STR("policy"),
+		.trace_id = req->trace_id,
+		.operation = { .type = str_of(operation),
+			       .tool = STR("policy"),
+			       .parameters_hash = str_of(hash_text) },
+		.context = { .user_id = { by.data, utf8_cut(by, 128) } },
+		.policy_evaluation = { .decision =
+					       refused ? COMMON_EVIDENCE_POLICY_DECISION_DENY
+						       : COMMON_EVIDENCE_POLICY_DECISION_ALLOW },
+		.outcome = { .status = refused ? COMMON_EVIDENCE_OUTCOME_STATUS_REFUSED
+					       : COMMON_EVIDENCE_OUTCOME_STATUS_SUCCESS },
+		.domain = STR("default"),
+	};
+	return svc_emit(req, &EVT_EVIDENCE_RECORDED, evidence.evidence_id, &evidence);
+}

@@ -1,0 +1,1 @@
+$(eval $(call service,policy,piopl-policy))
