@@ -33,6 +33,7 @@ struct svc_config {
 	int64_t http_port;
 	bool http_any_address;
 	int64_t drain_ms;
+	int64_t stuck_ms;
 	int64_t mailbox;
 	int64_t outbox_keep_ms;
 	int64_t relay_batch;
@@ -56,7 +57,10 @@ struct svc_process {
 	volatile bool bus;
 	volatile bool ready;
 	volatile bool leads;
-	volatile bool hopeless; /* starting again would end the same way */
+	volatile bool hopeless;  /* starting again would end the same way */
+	volatile uint32_t turns; /* of its loop; stands still when the process hangs */
+	uint32_t turns_seen;     /* the parent's */
+	int64_t still_ms;        /* how long the parent has seen no turn */
 	/* follower: what it was applying when it died, to find a message that kills */
 	char applying_source[64];
 	int64_t applying_first;
@@ -126,7 +130,9 @@ extern const struct metric_definition svc_metrics[];
 
 /* All processes connected, and none stuck? */
 bool svc_is_ready(const struct svc *svc);
-/* Asked to stop (SIGTERM) since the process started? */
+/* Asked to stop (SIGTERM) since the process started? Every loop of a process asks, so asking is
+ * also its sign of life: who does not ask for `stuck_ms` is ended by the parent and started again.
+ */
 bool svc_stopping(void);
 /* Sleeps, but not past a wish to stop. */
 void svc_pause(uint32_t ms);

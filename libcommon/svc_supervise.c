@@ -16,9 +16,17 @@
 #define BACKOFF_MS_MAX 5000
 #define BACKOFF_FORGET_MS 30000
 #define LOOP_MS 50
+/* One look counts for no more than this, so that a parent that was stopped itself ends nobody. */
+#define LOOK_MS_MAX 1000
 
 static volatile sig_atomic_t stop_asked;
 static bool hopeless;
+static struct svc_process *self; /* NULL in the parent */
+
+static int64_t mono_ms(void)
+{
+	return (int64_t)(clock_mono_ns() / 1000000);
+}
 
 static void on_stop(int signal_number)
 {
@@ -28,6 +36,8 @@ static void on_stop(int signal_number)
 
 bool svc_stopping(void)
 {
+	if (self)
+		self->turns++;
 	return stop_asked != 0;
 }
 
@@ -60,6 +70,7 @@ static _Noreturn void process_body(struct svc *svc, pid_t parent)
 	if (getppid() != parent)
 		_exit(0);
 	prctl(PR_SET_NAME, role_name(svc->process->role));
+	self = svc->process;
 	svc_http_stop_in_child();
 	metrics_join(svc->process_index + 1);
 	if (svc->definition->start) {
@@ -100,22 +111,23 @@ static void process_start(struct svc *svc, unsigned index)
 	svc->process_index = index;
 	process->database = process->bus = process->ready = process->leads = false;
 	process->restart_at_ms = 0;
+	process->still_ms = 0;
 	pid_t pid = fork();
 	if (pid == 0)
 		process_body(svc, parent);
 	if (pid < 0) {
-		process->restart_at_ms = (int64_t)(clock_mono_ns() / 1000000) + BACKOFF_MS_MAX;
+		process->restart_at_ms = mono_ms() + BACKOFF_MS_MAX;
 		log_write(LOG_ERROR, &(struct log_fields){ .category = "process" },
 			  "cannot fork: %s", strerror(errno));
 		return;
 	}
 	process->pid = pid;
-	process->started_ms = (int64_t)(clock_mono_ns() / 1000000);
+	process->started_ms = mono_ms();
 }
 
 static void process_ended(struct svc_process *process, int status)
 {
-	int64_t now_ms = (int64_t)(clock_mono_ns() / 1000000);
+	int64_t now_ms = mono_ms();
 
 	if (now_ms - process->started_ms > BACKOFF_FORGET_MS)
 		process->backoff_ms = 0;
@@ -154,12 +166,35 @@ static void reap(struct svc *svc, bool restart)
 
 static void restart_due(struct svc *svc)
 {
-	int64_t now_ms = (int64_t)(clock_mono_ns() / 1000000);
+	int64_t now_ms = mono_ms();
 
 	for (unsigned i = 0; i < svc->shared->count; i++) {
 		struct svc_process *process = &svc->shared->processes[i];
 		if (process->pid == 0 && now_ms >= process->restart_at_ms)
 			process_start(svc, i);
+	}
+}
+
+/* What hangs is ended; it starts again like any process that died. */
+static void stuck_end(struct svc *svc, int64_t look_ms)
+{
+	for (unsigned i = 0; i < svc->shared->count; i++) {
+		struct svc_process *process = &svc->shared->processes[i];
+		uint32_t turns = process->turns;
+
+		if (process->pid == 0 || turns != process->turns_seen)
+			process->still_ms = 0;
+		else
+			process->still_ms += look_ms < LOOK_MS_MAX ? look_ms : LOOK_MS_MAX;
+		process->turns_seen = turns;
+		if (process->still_ms < svc->config.stuck_ms)
+			continue;
+		process->still_ms = 0;
+		log_write(LOG_ERROR, &(struct log_fields){ .category = "process" },
+			  "%s %d gave no sign of life for %lld ms, it is ended",
+			  role_name(process->role), (int)process->pid,
+			  (long long)svc->config.stuck_ms);
+		kill(process->pid, SIGKILL);
 	}
 }
 
@@ -243,10 +278,12 @@ int svc_supervise(struct svc *svc)
 	}
 	log_write(LOG_INFO, &(struct log_fields){ .category = "process" },
 		  "started with %lld workers", (long long)svc->config.workers);
-	while (!stop_asked && !hopeless) {
+	for (int64_t looked_ms = mono_ms(), now_ms; !stop_asked && !hopeless; looked_ms = now_ms) {
 		restart_due(svc);
 		svc_http_run(LOOP_MS);
 		reap(svc, true);
+		now_ms = mono_ms();
+		stuck_end(svc, now_ms - looked_ms);
 	}
 	int status = drain(svc);
 	svc_http_stop();

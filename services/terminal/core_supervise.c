@@ -32,6 +32,7 @@ static enum part_action step_start(struct board_part *part, const struct part_se
 {
 	state_set(part, PART_STARTING, seen->now_ms);
 	part->started_ms = seen->now_ms;
+	part->silent_since_ms = 0;
 	return PART_START;
 }
 
@@ -53,6 +54,24 @@ static enum part_action step_ended(struct board_part *part, const struct part_se
 	return PART_NOTHING;
 }
 
+/* It runs and answers nothing. Killed once; that it has ended is seen like any other end. */
+static enum part_action step_silent(struct board_part *part, const struct part_seen *seen)
+{
+	int64_t limit_ms =
+		part->state == PART_STARTING ? PART_SILENT_STARTING_MS_MAX : PART_SILENT_MS_MAX;
+
+	if (!seen->silent) {
+		part->silent_since_ms = 0;
+		return PART_NOTHING;
+	}
+	if (part->silent_since_ms == 0)
+		part->silent_since_ms = seen->now_ms;
+	if (seen->now_ms - part->silent_since_ms < limit_ms)
+		return PART_NOTHING;
+	part->silent_since_ms = seen->now_ms;
+	return PART_KILL;
+}
+
 static enum part_action step_running(struct board_part *part, const struct part_seen *seen)
 {
 	if (!seen->alive)
@@ -63,7 +82,7 @@ static enum part_action step_running(struct board_part *part, const struct part_
 		state_set(part, PART_READY, seen->now_ms);
 	else if (part->state == PART_READY)
 		state_set(part, PART_UNREADY, seen->now_ms);
-	return PART_NOTHING;
+	return step_silent(part, seen);
 }
 
 static enum part_action step_stop(struct board_part *part, const struct part_seen *seen)

@@ -54,7 +54,7 @@ static bool port_is_ours(const struct site *site, uint16_t port)
 		if (!board_part_alive(part))
 			continue;
 		if (bus && port == site->port_nats)
-			ours = probe_nats(site, note, sizeof(note));
+			ours = probe_nats(site, note, sizeof(note)) == ANSWER_READY;
 		if (service && port == site_http_port(site, part->name))
 			ours = true;
 		if (strcmp(part->name, "gateway") == 0 && port == site_door_port(site))

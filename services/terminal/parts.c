@@ -108,8 +108,8 @@ void part_become(const struct site *site, const struct part_spec *spec, bool dev
 	}
 }
 
-bool part_is_ready(const struct site *site, const struct part_spec *spec, char *note,
-		   size_t note_size)
+enum part_answer part_ask(const struct site *site, const struct part_spec *spec, char *note,
+			  size_t note_size)
 {
 	switch (spec->kind) {
 	case PART_POSTGRES:
@@ -117,9 +117,9 @@ bool part_is_ready(const struct site *site, const struct part_spec *spec, char *
 	case PART_BUS:
 		return probe_nats(site, note, note_size);
 	case PART_TASK:
-		return false;
+		return ANSWER_UNREADY;
 	case PART_SERVICE:
 		return probe_http(site_http_port(site, spec->name), note, note_size);
 	}
-	return false;
+	return ANSWER_UNREADY;
 }

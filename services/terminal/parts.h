@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-#include "services/terminal/site.h"
+#include "services/terminal/supervise.h"
 
 enum part_kind {
 	PART_POSTGRES,
@@ -24,8 +24,8 @@ struct part_spec {
 const struct part_spec *parts_of(const struct site *site, size_t *ret_count);
 /* In a child: sets user and environment, and becomes the program. Returns only on failure. */
 void part_become(const struct site *site, const struct part_spec *spec, bool development);
-bool part_is_ready(const struct site *site, const struct part_spec *spec, char *note,
-		   size_t note_size);
+enum part_answer part_ask(const struct site *site, const struct part_spec *spec, char *note,
+			  size_t note_size);
 /* The environment a service runs in. */
 void part_environment(const struct site *site, const char *service, bool development);
 

@@ -13,7 +13,7 @@
 
 #define PROBE_MS_MAX 300
 
-bool probe_postgres(const struct site *site, char *note, size_t note_size)
+enum part_answer probe_postgres(const struct site *site, char *note, size_t note_size)
 {
 	char conninfo[SITE_PATH_MAX + 128];
 
@@ -21,16 +21,16 @@ bool probe_postgres(const struct site *site, char *note, size_t note_size)
 		 site->socket_dir, SITE_DATABASE_PORT);
 	switch (PQping(conninfo)) {
 	case PQPING_OK:
-		return true;
+		return ANSWER_READY;
 	case PQPING_REJECT:
 		snprintf(note, note_size, "starting or recovering");
-		return false;
+		return ANSWER_UNREADY;
 	case PQPING_NO_RESPONSE:
 	case PQPING_NO_ATTEMPT:
 		break;
 	}
 	snprintf(note, note_size, "does not answer on its socket");
-	return false;
+	return ANSWER_NONE;
 }
 
 /* Connected within the limit, or -1. */
@@ -78,24 +78,24 @@ static size_t read_some(int fd, char *buffer, size_t buffer_size)
 	return size;
 }
 
-bool probe_nats(const struct site *site, char *note, size_t note_size)
+enum part_answer probe_nats(const struct site *site, char *note, size_t note_size)
 {
 	char text[64] = "";
 	int fd = loopback_connect(site->port_nats);
 
 	if (fd < 0) {
 		snprintf(note, note_size, "does not answer on port %u", (unsigned)site->port_nats);
-		return false;
+		return ANSWER_NONE;
 	}
 	read_some(fd, text, sizeof(text));
 	close(fd);
 	if (strncmp(text, "INFO ", 5) == 0)
-		return true;
+		return ANSWER_READY;
 	snprintf(note, note_size, "port %u does not speak NATS", (unsigned)site->port_nats);
-	return false;
+	return text[0] ? ANSWER_UNREADY : ANSWER_NONE;
 }
 
-bool probe_http(uint16_t port, char *note, size_t note_size)
+enum part_answer probe_http(uint16_t port, char *note, size_t note_size)
 {
 	static const char request[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\n"
 				      "Connection: close\r\n\r\n";
@@ -105,15 +105,15 @@ bool probe_http(uint16_t port, char *note, size_t note_size)
 
 	if (fd < 0) {
 		snprintf(note, note_size, "does not answer on port %u", (unsigned)port);
-		return false;
+		return ANSWER_NONE;
 	}
 	if (write(fd, request, sizeof(request) - 1) == (ssize_t)sizeof(request) - 1)
 		read_some(fd, text, sizeof(text));
 	close(fd);
 	if (strncmp(text, "HTTP/1.1 200", 12) == 0)
-		return true;
+		return ANSWER_READY;
 	body = strstr(text, "\r\n\r\n");
 	snprintf(note, note_size, "%s", body ? body + 4 : "says nothing on its health port");
 	note[strcspn(note, "\r\n")] = '\0';
-	return false;
+	return text[0] ? ANSWER_UNREADY : ANSWER_NONE;
 }

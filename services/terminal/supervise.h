@@ -18,10 +18,12 @@
 #define PART_NOTE_MAX 192
 #define PART_BACKOFF_MS_MIN 50
 #define PART_BACKOFF_MS_MAX 5000
-#define PART_STEADY_MS 10000      /* running this long forgets the back-off */
-#define PART_STOP_MS_MAX 20000    /* then SIGKILL */
-#define PART_PROBE_MS 1000        /* between questions to a part that is ready */
-#define PART_PROBE_STARTING_MS 50 /* and to one that starts */
+#define PART_STEADY_MS 10000     /* running this long forgets the back-off */
+#define PART_STOP_MS_MAX 20000   /* then SIGKILL */
+#define PART_SILENT_MS_MAX 30000 /* runs and answers nothing this long: SIGKILL, and again */
+#define PART_SILENT_STARTING_MS_MAX 600000 /* the bus reads its whole store before it answers */
+#define PART_PROBE_MS 1000                 /* between questions to a part that is ready */
+#define PART_PROBE_STARTING_MS 50          /* and to one that starts */
 #define PART_LOG_BYTES_MAX (64 * 1024 * 1024)
 
 #define BOARD_MAGIC 0x50424f31u
@@ -48,6 +50,7 @@ struct board_part {
 	int64_t started_ms;
 	int64_t retry_at_ms;
 	int64_t stop_by_ms;
+	int64_t silent_since_ms; /* 0: it answers, or does not run */
 	uint32_t backoff_ms;
 	uint32_t restarts;
 	int32_t last_exit; /* exit status, or 128 + signal; -1 unknown */
@@ -73,6 +76,7 @@ struct part_seen {
 	int64_t now_ms;
 	bool alive;
 	bool ready;
+	bool silent;          /* the last question got no answer at all, not even a bad one */
 	bool needs_met;       /* everything it needs is ready or done */
 	bool once;            /* a task, not a server */
 	bool stopping;        /* the stack stops */
@@ -103,9 +107,13 @@ MUST_CHECK enum st supervisor_start(const struct site *site, bool development,
 /* Parts without a supervisor (both of the pair were killed): stops them. */
 void board_stop_orphans(struct board *board);
 
-/* One part's probe: is it ready? `note` says why not. */
-bool probe_postgres(const struct site *site, char *note, size_t note_size);
-bool probe_nats(const struct site *site, char *note, size_t note_size);
-bool probe_http(uint16_t port, char *note, size_t note_size);
+/* What a part says of itself. Who says it is not ready is left alone: it waits for something. Who
+ * says nothing hangs. */
+enum part_answer { ANSWER_NONE, ANSWER_UNREADY, ANSWER_READY };
+
+/* One part's probe; `note` says why it is not ready. */
+enum part_answer probe_postgres(const struct site *site, char *note, size_t note_size);
+enum part_answer probe_nats(const struct site *site, char *note, size_t note_size);
+enum part_answer probe_http(uint16_t port, char *note, size_t note_size);
 
 #endif

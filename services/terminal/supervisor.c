@@ -30,7 +30,7 @@ struct supervisor {
 	const struct part_spec *specs;
 	int pidfds[PARTS_MAX];
 	int64_t probed_ms[PARTS_MAX];
-	bool ready[PARTS_MAX];
+	enum part_answer answers[PARTS_MAX];
 	int signals;
 	int64_t logs_looked_ms;
 };
@@ -126,7 +126,7 @@ static void part_probe(struct supervisor *s, size_t i, int64_t now_ms)
 
 	if (s->specs[i].kind == PART_TASK || now_ms - s->probed_ms[i] < every_ms)
 		return;
-	s->ready[i] = part_is_ready(s->site, &s->specs[i], note, sizeof(note));
+	s->answers[i] = part_ask(s->site, &s->specs[i], note, sizeof(note));
 	s->probed_ms[i] = now_ms;
 	memcpy(part->note, note, sizeof(note));
 }
@@ -167,13 +167,14 @@ static void part_turn(struct supervisor *s, size_t i)
 	seen.now_ms = clock_boot_ms();
 	if (seen.alive)
 		part_probe(s, i, seen.now_ms);
-	seen.ready = seen.alive && s->ready[i];
+	seen.ready = seen.alive && s->answers[i] == ANSWER_READY;
+	seen.silent = seen.alive && s->answers[i] == ANSWER_NONE;
 	seen.stopping = s->board->stopping;
 	seen.needs_met = needs_met(s, i);
 	seen.dependants_gone = dependants_gone(s, i);
 	switch (part_step(part, &seen)) {
 	case PART_START:
-		s->ready[i] = false;
+		s->answers[i] = ANSWER_UNREADY;
 		part_start(s, i);
 		break;
 	case PART_TERMINATE:

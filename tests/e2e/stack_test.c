@@ -15,11 +15,13 @@
 #include <cmocka.h>
 
 #include "json.h"
+#include "services/terminal/supervise.h"
 #include "tests/lib/harness.h"
 
 #define OUTPUT_BYTES_MAX (256 * 1024)
 #define UP_MS_MAX 120000
 #define BACK_MS_MAX 30000
+#define PORTS_IN_A_ROW 24
 
 static char folder[] = "/tmp/piopl-e2e-XXXXXX";
 static char output[OUTPUT_BYTES_MAX];
@@ -114,13 +116,16 @@ static int64_t count(void)
 	return (int64_t)json_member(parsed(), "count")->number;
 }
 
-/* Two ports in a row for two services. */
+/* Ports in a row for the services, the door before them; below those the kernel gives out. */
 static int free_ports(void)
 {
-	for (int port = 20000 + getpid() % 20000;; port += 3) {
-		char line[128];
+	for (int port = 20000 + getpid() % 10000;; port += PORTS_IN_A_ROW) {
+		char line[160];
 
-		snprintf(line, sizeof(line), "! ss -ltn | grep -qE ':(%d|%d) '", port, port + 1);
+		snprintf(line, sizeof(line),
+			 "ss -ltn | awk '{ sub(/.*:/, \"\", $4); if ($4 + 0 >= %d && $4 + 0 < %d) "
+			 "taken = 1 } END { exit taken }'",
+			 port - 1, port + PORTS_IN_A_ROW);
 		if (system(line) == 0)
 			return port;
 	}
@@ -378,6 +383,25 @@ static void every_part_that_is_killed_comes_back(void **state)
 		kill9_and_wait(parts[i]);
 }
 
+static bool hanging_are_replaced(void *context)
+{
+	const pid_t *old = context;
+
+	return is_ready(NULL) && pid_of("token") != old[0] && pid_of("nats") != old[1];
+}
+
+/* [PLT-18] Two parts at once, since each is given half a minute to answer. */
+static void every_part_that_hangs_comes_back(void **state)
+{
+	pid_t old[] = { pid_of("token"), pid_of("nats") };
+
+	(void)state;
+	must(0, run("kill -STOP %d %d", (int)old[0], (int)old[1]));
+	if (!harness_wait_for(hanging_are_replaced, old, PART_SILENT_MS_MAX + BACK_MS_MAX))
+		fail_msg("not ready again:\n%s", output);
+	assert_int_equal(count(), 10);
+}
+
 static void a_killed_supervisor_is_replaced_and_nothing_restarts(void **state)
 {
 	pid_t registry = pid_of("registry");
@@ -487,6 +511,7 @@ int main(void)
 		cmocka_unit_test_setup(the_clock_moves_for_the_whole_stack, needs_the_system),
 		cmocka_unit_test_setup(nothing_is_parked_and_nothing_alarms, needs_the_system),
 		cmocka_unit_test_setup(every_part_that_is_killed_comes_back, needs_the_system),
+		cmocka_unit_test_setup(every_part_that_hangs_comes_back, needs_the_system),
 		cmocka_unit_test_setup(a_killed_supervisor_is_replaced_and_nothing_restarts,
 				       needs_the_system),
 		cmocka_unit_test_setup(parts_without_a_supervisor_are_taken_over, needs_the_system),

@@ -19,7 +19,8 @@
 #define OUTAGE_MS 1500
 #define SETTLE_MS 40000
 
-static const char *const service_env[] = { "PIOPL_WORKERS=3", "PIOPL_LOG_LEVEL=warn", NULL };
+static const char *const service_env[] = { "PIOPL_WORKERS=3", "PIOPL_LOG_LEVEL=warn",
+					   "PIOPL_STUCK=4s", NULL };
 static struct stack stack;
 static int64_t items; /* acknowledged so far, in all tests */
 
@@ -168,6 +169,11 @@ static void killing_any_part_at_random_loses_and_doubles_nothing(void **state)
 
 /* ---- each part in turn, so that none is left to chance ---- */
 
+struct kin {
+	pid_t pids[64];
+	size_t count;
+};
+
 /* [PLT-10]: a killed process is replaced, whatever it was doing */
 static void each_process_of_the_service_is_replaced(void **state)
 {
@@ -187,6 +193,36 @@ static void each_process_of_the_service_is_replaced(void **state)
 	for (size_t i = 0; i < count; i++)
 		assert_int_not_equal(kill(children[i], 0), 0);
 	assert_int_equal(stack_children(parent, children, 64), count);
+}
+
+static bool all_are_others(void *context)
+{
+	const struct kin *old = context;
+	pid_t parent = stack_service_get(&stack, "probe")->pid, now[64];
+	size_t count = stack_children(parent, now, 64);
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t j = 0; j < old->count; j++)
+			if (now[i] == old->pids[j])
+				return false;
+	return count == old->count;
+}
+
+/* [PLT-10]: a process that lives and does nothing is ended and replaced */
+static void each_process_that_hangs_is_replaced(void **state)
+{
+	struct kin kin;
+	struct load load;
+
+	(void)state;
+	kin.count = stack_children(stack_service_get(&stack, "probe")->pid, kin.pids, 64);
+	assert_true(kin.count >= 6);
+	load_open(&load, "hang");
+	for (size_t i = 0; i < kin.count; i++)
+		kill(kin.pids[i], SIGSTOP);
+	assert_true(harness_wait_for(all_are_others, &kin, 30000));
+	usleep(2500000); /* clients wait for what was stopped up to their deadline */
+	load_close(&load, "hang");
 }
 
 /* ---- outages ---- */
@@ -245,6 +281,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_process_of_the_service_is_replaced),
+		cmocka_unit_test(each_process_that_hangs_is_replaced),
 		cmocka_unit_test(a_broker_that_loses_its_store_under_load_costs_nothing),
 		cmocka_unit_test(a_database_that_stops_under_load_costs_nothing),
 		cmocka_unit_test(both_gone_at_once_cost_nothing),

@@ -87,6 +87,8 @@ static const struct {
 	{ "PIOPL_DRAIN=99ms", "PIOPL_DRAIN", "100ms" },
 	{ "PIOPL_DRAIN=601s", "PIOPL_DRAIN", "10m" },
 	{ "PIOPL_DRAIN=soon", "PIOPL_DRAIN", "100ms" },
+	{ "PIOPL_STUCK=999ms", "PIOPL_STUCK", "1s" },
+	{ "PIOPL_STUCK=61m", "PIOPL_STUCK", "1h" },
 	{ "PIOPL_OUTBOX_KEEP=59s", "PIOPL_OUTBOX_KEEP", "1m" },
 	{ "PIOPL_OUTBOX_KEEP=-1d", "PIOPL_OUTBOX_KEEP", "1m" },
 	{ "PIOPL_LOG_LEVEL=loud", "PIOPL_LOG_LEVEL", "debug" },

@@ -83,6 +83,59 @@ static void a_dead_part_starts_again_after_its_pause(void **state)
 	assert_int_equal(part_step(&part, &seen), PART_START);
 }
 
+/* [PLT-18] It lives, and that is all: killed after its time, and again only after another. */
+static void a_part_that_hangs_is_killed(void **state)
+{
+	struct board_part part = { .state = PART_READY, .pid = 7 };
+	struct part_seen seen = running(1000, false);
+
+	(void)state;
+	seen.silent = true;
+	assert_int_equal(part_step(&part, &seen), PART_NOTHING);
+	seen.now_ms = 1000 + PART_SILENT_MS_MAX - 1;
+	assert_int_equal(part_step(&part, &seen), PART_NOTHING);
+	seen.now_ms++;
+	assert_int_equal(part_step(&part, &seen), PART_KILL);
+	assert_int_equal(part_step(&part, &seen), PART_NOTHING);
+	seen = at(seen.now_ms + 10);
+	assert_int_equal(part_step(&part, &seen), PART_NOTHING);
+	assert_int_equal(part.state, PART_BACKOFF);
+}
+
+/* [PLT-18] Starting may take longer than answering. */
+static void a_part_that_starts_has_more_time(void **state)
+{
+	struct board_part part = { .state = PART_STARTING, .pid = 7 };
+	struct part_seen seen = running(1000, false);
+
+	(void)state;
+	seen.silent = true;
+	assert_int_equal(part_step(&part, &seen), PART_NOTHING);
+	seen.now_ms = 1000 + PART_SILENT_STARTING_MS_MAX - 1;
+	assert_int_equal(part_step(&part, &seen), PART_NOTHING);
+	seen.now_ms++;
+	assert_int_equal(part_step(&part, &seen), PART_KILL);
+}
+
+/* One answer in between, be it a bad one, and its time begins anew. */
+static void a_part_that_says_it_is_not_ready_is_left_alone(void **state)
+{
+	struct board_part part = { .state = PART_READY, .pid = 7 };
+	struct part_seen seen = running(1000, false);
+
+	(void)state;
+	seen.silent = true;
+	part_step(&part, &seen);
+	seen = running(20000, false);
+	part_step(&part, &seen);
+	seen.silent = true;
+	seen.now_ms = 1000 + PART_SILENT_MS_MAX;
+	assert_int_equal(part_step(&part, &seen), PART_NOTHING);
+	seen = running(1000 + 10 * PART_SILENT_MS_MAX, false);
+	assert_int_equal(part_step(&part, &seen), PART_NOTHING);
+	assert_int_equal(part.state, PART_UNREADY);
+}
+
 static void the_pause_grows_to_its_limit(void **state)
 {
 	static const uint32_t expected[] = { 50, 100, 200, 400, 800, 1600, 3200, 5000, 5000 };
@@ -278,6 +331,9 @@ int main(void)
 		cmocka_unit_test(a_part_waits_for_what_it_needs),
 		cmocka_unit_test(readiness_comes_and_goes),
 		cmocka_unit_test(a_dead_part_starts_again_after_its_pause),
+		cmocka_unit_test(a_part_that_hangs_is_killed),
+		cmocka_unit_test(a_part_that_starts_has_more_time),
+		cmocka_unit_test(a_part_that_says_it_is_not_ready_is_left_alone),
 		cmocka_unit_test(the_pause_grows_to_its_limit),
 		cmocka_unit_test(running_long_enough_forgets_the_pause),
 		cmocka_unit_test(a_part_does_not_start_again_before_what_it_needs_is_back),
