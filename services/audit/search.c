@@ -5,6 +5,8 @@
 
 #define SEGMENTS_MAX 4096    /* looked at in one call */
 #define SEGMENTS_AT_ONCE 128 /* whose postings are read together */
+#define SEGMENTS_FIRST 1     /* listed first: a page is often full before the list of all is made */
+#define SEGMENTS_GROWTH 4    /* so much wider is each further look */
 #define CANDIDATES_MAX 16384 /* records read in one call */
 #define CANDIDATES_AT_ONCE 1024
 
@@ -18,7 +20,7 @@ struct search {
 	struct audit_record *records;
 	struct str *texts;
 	size_t limit, count;
-	size_t bytes, candidates;
+	size_t bytes, candidates, segments;
 	int64_t edge; /* newest: everything from it on was looked at; oldest: everything before it
 		       */
 	bool full;
@@ -183,18 +185,18 @@ static enum st segments_list(struct search *s, int64_t from, int64_t to, struct 
 {
 	struct db_value low = DB_I32((int32_t)(from / AUDIT_SEGMENT));
 	struct db_value high = DB_I32((int32_t)((to - 1) / AUDIT_SEGMENT));
+	struct db_value most = DB_I64((int64_t)(SEGMENTS_MAX - s->segments));
 
 	if (s->terms.count == 0)
 		return db_query(s->tx,
 				&audit_statements[s->newest ? AUDIT_SEGMENTS_ALL_NEWEST
 							    : AUDIT_SEGMENTS_ALL_OLDEST],
 				s->arena, ret, low, high, DB_I64(s->from_ms), DB_I64(s->to_ms),
-				DB_I64(SEGMENTS_MAX));
+				most);
 	return db_query(
 		s->tx, &audit_statements[s->newest ? AUDIT_SEGMENTS_NEWEST : AUDIT_SEGMENTS_OLDEST],
 		s->arena, ret, DB_I64S(s->terms.items, s->terms.count), low, high,
-		DB_I64(s->from_ms), DB_I64(s->to_ms), DB_I64((int64_t)s->terms.count),
-		DB_I64(SEGMENTS_MAX));
+		DB_I64(s->from_ms), DB_I64(s->to_ms), DB_I64((int64_t)s->terms.count), most);
 }
 
 static enum st segment_scan(struct search *s, int32_t segment, int64_t from, int64_t to)
@@ -204,36 +206,26 @@ static enum st segment_scan(struct search *s, int32_t segment, int64_t from, int
 	return scan(s, low > from ? low : from, high < to ? high : to);
 }
 
-/* Indexed positions [from, to). */
-static enum st segments_take(struct search *s, int64_t from, int64_t to)
+/* Indexed positions [from, to), the segments of which are listed together. */
+static enum st window_take(struct search *s, struct chunk *chunk, int64_t from, int64_t to)
 {
-	struct chunk *chunk = ARENA_NEW(s->arena, struct chunk);
 	struct db_rows rows;
 
-	if (from >= to)
-		return ST_OK;
-	if (!chunk)
-		return ST_TOO_LARGE;
-	chunk->bitmaps = ARENA_ARRAY(s->arena, struct audit_bitmap, SEGMENTS_AT_ONCE);
-	if (!chunk->bitmaps)
-		return ST_TOO_LARGE;
 	TRY(segments_list(s, from, to, &rows));
+	s->segments += rows.count;
 	for (size_t i = 0; i < rows.count && !s->full;) {
 		if (s->terms.count == 0) {
 			TRY(segment_scan(s, (int32_t)db_i64(&rows, i++, 0), from, to));
 			continue;
 		}
-		/* the first segments alone often fill the page */
-		size_t most = i == 0 ? 4 : SEGMENTS_AT_ONCE;
-
-		for (chunk->count = 0; i < rows.count && chunk->count < most; i++)
+		for (chunk->count = 0; i < rows.count && chunk->count < SEGMENTS_AT_ONCE; i++)
 			chunk->segments[chunk->count++] = (int32_t)db_i64(&rows, i, 0);
 		TRY(chunk_load(s, chunk));
 		TRY(chunk_take(s, chunk, from, to));
 	}
 	if (s->full)
 		return ST_OK;
-	if (rows.count == SEGMENTS_MAX) {
+	if (s->segments == SEGMENTS_MAX) {
 		int64_t last = db_i64(&rows, rows.count - 1, 0);
 
 		s->edge = (s->newest ? last : last + 1) * AUDIT_SEGMENT;
@@ -241,6 +233,34 @@ static enum st segments_take(struct search *s, int64_t from, int64_t to)
 		return ST_OK;
 	}
 	s->edge = s->newest ? from : to;
+	return ST_OK;
+}
+
+/* Indexed positions [from, to), in windows that grow. */
+static enum st segments_take(struct search *s, int64_t from, int64_t to)
+{
+	struct chunk *chunk = ARENA_NEW(s->arena, struct chunk);
+	int64_t width = SEGMENTS_FIRST;
+
+	if (!chunk)
+		return ST_TOO_LARGE;
+	chunk->bitmaps = ARENA_ARRAY(s->arena, struct audit_bitmap, SEGMENTS_AT_ONCE);
+	if (!chunk->bitmaps)
+		return ST_TOO_LARGE;
+	for (; from < to && !s->full; width *= SEGMENTS_GROWTH) {
+		int64_t edge = s->newest ? ((to - 1) / AUDIT_SEGMENT + 1 - width) * AUDIT_SEGMENT
+					 : (from / AUDIT_SEGMENT + width) * AUDIT_SEGMENT;
+
+		if (s->newest) {
+			edge = edge > from ? edge : from;
+			TRY(window_take(s, chunk, edge, to));
+			to = edge;
+		} else {
+			edge = edge < to ? edge : to;
+			TRY(window_take(s, chunk, from, edge));
+			from = edge;
+		}
+	}
 	return ST_OK;
 }
 
