@@ -119,6 +119,24 @@ static enum st wait_ready(struct terminal *t, struct problem *problem)
 	return st;
 }
 
+/* A supervisor runs, and its board is not one this program can read. */
+static bool runs_another_version(const struct site *site)
+{
+	struct board *board = board_map(site, false);
+	bool unknown = !board && supervisor_runs(site) && board_supervisor(site) > 1;
+
+	board_unmap(board);
+	return unknown;
+}
+
+static enum st another_version(struct problem *problem)
+{
+	problem_set(problem, ST_UNAVAILABLE, "",
+		    "the system runs, started by another version of piopl");
+	problem_hint(problem, "piopl down, then: piopl up");
+	return ST_UNAVAILABLE;
+}
+
 static bool runs_in_development(const struct site *site)
 {
 	struct board *board = board_map(site, false);
@@ -135,10 +153,13 @@ enum st cmd_up(struct terminal *t, struct problem *problem)
 	bool runs = supervisor_runs(&t->site);
 	struct str took;
 
+	if (runs_another_version(&t->site))
+		return another_version(problem);
 	if (runs && development && !runs_in_development(&t->site)) {
-		problem_set(problem, ST_CONFLICT, "", "the system runs, not in development mode");
+		problem_set(problem, ST_UNAVAILABLE, "",
+			    "the system runs, not in development mode");
 		problem_hint(problem, "piopl down, then: piopl up --dev");
-		return ST_CONFLICT;
+		return ST_UNAVAILABLE;
 	}
 	terminal_say(t, "%s %s\n", runs ? "already running in" : "starting in", t->site.data);
 	if (!runs) {
@@ -163,6 +184,14 @@ struct stopping {
 	pid_t asked;
 	int64_t asked_ms;
 };
+
+/* Without its board nothing is known of its parts: it is asked to end them, and waited for. */
+static void stop_other_version(const struct site *site, int64_t until_ms)
+{
+	kill(board_supervisor(site), SIGTERM);
+	while (supervisor_runs(site) && clock_boot_ms() < until_ms)
+		process_sleep_ms(WAIT_MS);
+}
 
 /* After a takeover there is another one to ask. One that does not listen is killed: its guardian
  * takes its place, and listens. */
@@ -195,6 +224,8 @@ static enum st stop_supervisor(struct terminal *t, struct problem *problem)
 	int64_t until_ms = clock_boot_ms() + DOWN_MS_MAX;
 	struct stopping stopping = { 0 };
 
+	if (runs_another_version(&t->site))
+		stop_other_version(&t->site, until_ms);
 	while (board && supervisor_runs(&t->site) && clock_boot_ms() < until_ms) {
 		stop_ask(board, &stopping);
 		stopped_say(t, board, &stopping);
@@ -343,6 +374,8 @@ enum st cmd_status(struct terminal *t, struct problem *problem)
 	bool runs = supervisor_runs(&t->site);
 	bool ready = runs;
 
+	if (runs_another_version(&t->site))
+		return another_version(problem);
 	for (uint32_t i = 0; board && i < board->part_count; i++)
 		ready = ready && part_is_up(&board->parts[i]);
 	if (t->json)

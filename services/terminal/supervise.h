@@ -93,6 +93,9 @@ uint32_t part_backoff_next(uint32_t backoff_ms);
 /* Maps the board; creates it when `create`. NULL with errno when it is not there or not ours. */
 struct board *board_map(const struct site *site, bool create);
 void board_unmap(struct board *board);
+/* The supervisor's pid, also from the board of another version, which board_map refuses. 0: none.
+ */
+pid_t board_supervisor(const struct site *site);
 bool board_part_alive(const struct board_part *part);
 /* Asks the process to end in good order; under a supervisor it starts again. */
 void board_part_signal_stop(const struct board_part *part);

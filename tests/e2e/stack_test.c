@@ -439,6 +439,20 @@ static void evidence_is_whole_after_all_that(void **state)
 	says("nothing was set aside");
 }
 
+/* The second word of the board is its size, which differs between versions. */
+static void what_another_version_started_can_be_stopped(void **state)
+{
+	(void)state;
+	must(0,
+	     run("printf '\\1' | dd of=%s/data/run/board bs=1 seek=4 conv=notrunc 2>&1", folder));
+	must(3, run("piopl status"));
+	says("started by another version of piopl (unavailable); piopl down, then: piopl up");
+	must(3, run("piopl up"));
+	must(0, run("piopl down"));
+	must(0, run("piopl up --bare --dev"));
+	assert_int_equal(count(), 10);
+}
+
 /* A supervisor that hangs is replaced by its guardian when the stack is to stop. */
 static void a_hanging_supervisor_does_not_keep_the_stack_up(void **state)
 {
@@ -477,7 +491,7 @@ static void without_development_the_clock_stands(void **state)
 	(void)state;
 	must(1, run("piopl clock advance 1h"));
 	says("(development_only)");
-	must(1, run("piopl up --dev"));
+	must(3, run("piopl up --dev"));
 }
 
 static void reset_forgets_everything(void **state)
@@ -516,6 +530,8 @@ int main(void)
 				       needs_the_system),
 		cmocka_unit_test_setup(parts_without_a_supervisor_are_taken_over, needs_the_system),
 		cmocka_unit_test_setup(evidence_is_whole_after_all_that, needs_the_system),
+		cmocka_unit_test_setup(what_another_version_started_can_be_stopped,
+				       needs_the_system),
 		cmocka_unit_test_setup(a_hanging_supervisor_does_not_keep_the_stack_up,
 				       needs_the_system),
 		cmocka_unit_test_setup(down_leaves_no_process_and_keeps_the_data, needs_the_system),
