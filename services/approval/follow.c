@@ -1,4 +1,6 @@
-/* follow.c: what the registry tells. A terminated agent's open requests end with it. */
+/* follow.c: what the registry tells, and the policy service of what its decisions used up. A
+ * terminated agent's open requests end with it. */
+#include "gen/policy.h"
 #include "handlers.h"
 #include "id.h"
 
@@ -72,4 +74,27 @@ enum st on_key_changed(struct svc_event *event)
 	const struct registry_key_changed *data = event->data;
 
 	return store_key_put(event->tx, &data->key);
+}
+
+/* The decision was committed before this was heard: what became of the request in between does not
+ * undo it. */
+enum st on_approval_used(struct svc_event *event)
+{
+	const struct policy_approval_used *data = event->data;
+	struct svc_scope scope = svc_scope_of_event(event);
+	struct request_row row;
+	bool found;
+
+	TRY(store_request_lock(event->tx, event->arena, data->request_id, &row, &found));
+	if (!found || row.approved_ms == 0)
+		return problem_set(&event->problem, ST_NOT_FOUND, "/request_id",
+				   "no approved request \"%.*s\"", STR_ARG(data->request_id));
+	TRY(store_consume(event->tx, &row, event->source, data->evidence_id, data->used_at_ms));
+	row.state = APPROVAL_REQUEST_STATE_CONSUMED;
+	row.ended_ms = data->used_at_ms;
+	row.ended_by = event->source;
+	return step_alone(&scope, event->state, &row,
+			  &(struct step){ .step = APPROVAL_REQUEST_STEP_CONSUMED,
+					  .by = event->source,
+					  .used_for = data->evidence_id });
 }

@@ -1,5 +1,6 @@
 /* handlers.c: the approval service's calls, events it follows and ticks, its configuration. */
 #include "handlers.h"
+#include "gen/policy.h"
 #include "log.h"
 
 #define MINUTE_MS (60 * 1000LL)
@@ -107,6 +108,7 @@ const struct svc_follow approval_follows[] = {
 	  .event = &EVT_REGISTRY_PERSON_CHANGED,
 	  .handle = on_person_changed },
 	{ .source = "registry", .event = &EVT_REGISTRY_KEY_CHANGED, .handle = on_key_changed },
+	{ .source = "policy", .event = &EVT_POLICY_APPROVAL_USED, .handle = on_approval_used },
 	{ .source = NULL },
 };
 

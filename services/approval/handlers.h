@@ -82,6 +82,8 @@ MUST_CHECK enum st request_load(struct svc_request *req, struct str request_id, 
 				struct request_row *ret);
 MUST_CHECK enum st request_view(struct svc_request *req, const struct request_row *row,
 				bool parameters, struct approval_approval *ret);
+MUST_CHECK enum st group_view(const struct group *group, struct arena *arena,
+			      struct approval_approver_group *ret);
 /* The whole answer about one request. */
 MUST_CHECK enum st request_answer(struct svc_request *req, const struct request_row *row,
 				  struct approval_approval_reply *ret);
@@ -92,9 +94,14 @@ MUST_CHECK enum st changed_view(const struct request_row *row, enum approval_req
 
 struct step {
 	enum approval_request_step step;
-	struct str by;       /* .data NULL: time */
-	struct str used_for; /* .data NULL: none */
+	struct str by;                             /* .data NULL: time */
+	struct str used_for;                       /* .data NULL: none */
+	struct approval_given_approval *approvers; /* with the step approved */
+	size_t approver_count;
 };
+/* Who approved, for the event that tells it. */
+MUST_CHECK enum st approvers_list(struct svc_request *req, struct str request_id,
+				  struct approval_given_approval **ret, size_t *ret_count);
 /* Writes the row, tells the event, and puts what is told outside into its table. Not for the first
  * step, whose row is inserted. */
 MUST_CHECK enum st step_take(const struct svc_scope *scope, const struct approval_service *approval,
@@ -125,6 +132,8 @@ enum st on_agent_transition(struct svc_event *event);
 enum st on_agent_terminated(struct svc_event *event);
 enum st on_person_changed(struct svc_event *event);
 enum st on_key_changed(struct svc_event *event);
+/* The policy service's. */
+enum st on_approval_used(struct svc_event *event);
 
 /* -- time (timed.c), telling (notify.c) -- */
 enum st tick_due(struct svc_tick_context *tick);

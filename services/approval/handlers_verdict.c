@@ -66,6 +66,10 @@ static enum st verdict_tell(struct svc_request *req, const struct request_row *r
 {
 	const struct approval_approval_verdict_request *in = req->body;
 	struct svc_scope scope = svc_scope_of_request(req);
+	struct step step = { .step = row->state == APPROVAL_REQUEST_STATE_APPROVED
+					     ? APPROVAL_REQUEST_STEP_APPROVED
+					     : APPROVAL_REQUEST_STEP_REJECTED,
+			     .by = act->person_id };
 	struct approval_verdict_given event = {
 		.request_id = row->request_id,
 		.agent_id = row->action.agent_id,
@@ -79,11 +83,9 @@ static enum st verdict_tell(struct svc_request *req, const struct request_row *r
 	TRY(svc_emit(req, &EVT_APPROVAL_VERDICT_GIVEN, row->request_id, &event));
 	if (row->state == APPROVAL_REQUEST_STATE_PENDING)
 		return ST_OK;
-	return step_take(&scope, req->state, row,
-			 &(struct step){ .step = row->state == APPROVAL_REQUEST_STATE_APPROVED
-							 ? APPROVAL_REQUEST_STEP_APPROVED
-							 : APPROVAL_REQUEST_STEP_REJECTED,
-					 .by = act->person_id });
+	if (step.step == APPROVAL_REQUEST_STEP_APPROVED)
+		TRY(approvers_list(req, row->request_id, &step.approvers, &step.approver_count));
+	return step_take(&scope, req->state, row, &step);
 }
 
 static enum st judge(struct svc_request *req, struct note *note)
@@ -135,6 +137,31 @@ static enum st approving_load(struct svc_request *req, const struct request_row 
 	return ST_OK;
 }
 
+enum st approvers_list(struct svc_request *req, struct str request_id,
+		       struct approval_given_approval **ret, size_t *ret_count)
+{
+	struct request_row row = { .request_id = request_id };
+	struct approval_given_approval *items;
+	struct approving *approving;
+	size_t count;
+
+	TRY(approving_load(req, &row, &approving, &count));
+	items = ARENA_ARRAY(req->arena, struct approval_given_approval, count);
+	if (!items)
+		return ST_TOO_LARGE;
+	for (size_t i = 0; i < count; i++) {
+		struct approval_approver_group group;
+		struct group held = { .roles = approving[i].roles };
+		TRY(group_view(&held, req->arena, &group));
+		items[i].person_id = approving[i].person_id;
+		items[i].roles.items = group.roles.items;
+		items[i].roles.count = group.roles.count;
+	}
+	*ret = items;
+	*ret_count = count;
+	return ST_OK;
+}
+
 static enum st consumed_answer(struct svc_request *req, const struct request_row *row,
 			       const struct approving *approving, size_t count)
 {
@@ -166,6 +193,9 @@ static enum st consume(struct svc_request *req, struct note *note)
 	TRY(approving_load(req, &row, &approving, &count));
 	TRY(consume_decide(&row, approving, count, in->action_digest, &required, req->now_ms,
 			   &req->problem));
+	if (str_is(row.asked_by, "gateway") || str_is(row.asked_by, "terminal"))
+		return svc_refuse(req, ST_APPROVAL_OF_DECISION, "/request_id",
+				  "name the approval in policy.decide, as approval_id");
 	TRY(store_consume(req->tx, &row, req->caller, in->used_for, req->now_ms));
 	row.state = APPROVAL_REQUEST_STATE_CONSUMED;
 	row.ended_ms = req->now_ms;

@@ -45,6 +45,10 @@ enum st step_tell(const struct svc_scope *scope, const struct approval_service *
 	TRY(changed_view(row, step->step, scope->arena, event));
 	event->by = step->by;
 	event->used_for = step->used_for;
+	event->asked_by = row->asked_by;
+	event->has_approvers = step->approver_count > 0;
+	event->approvers.items = step->approvers;
+	event->approvers.count = step->approver_count;
 	TRY(svc_emit_in(scope, step_event(step->step), &row->request_id, event, 1));
 	return notices_put(scope, approval, row, step->step);
 }
@@ -67,11 +71,12 @@ static const char *step_operation(enum approval_request_step step)
 		return "approval.lapse";
 	case APPROVAL_REQUEST_STEP_WITHDRAWN:
 		return "approval.withdraw";
+	case APPROVAL_REQUEST_STEP_CONSUMED:
+		return "approval.consume";
 	case APPROVAL_REQUEST_STEP_NONE:
 	case APPROVAL_REQUEST_STEP_CREATED:
 	case APPROVAL_REQUEST_STEP_APPROVED:
 	case APPROVAL_REQUEST_STEP_REJECTED:
-	case APPROVAL_REQUEST_STEP_CONSUMED:
 		break;
 	}
 	ASSERT(false);
@@ -82,6 +87,7 @@ enum st step_alone(const struct svc_scope *scope, const struct approval_service 
 		   const struct request_row *row, const struct step *step)
 {
 	bool escalated = step->step == APPROVAL_REQUEST_STEP_ESCALATED;
+	bool consumed = step->step == APPROVAL_REQUEST_STEP_CONSUMED;
 	struct note note = {
 		.operation = step_operation(step->step),
 		.agent_id = row->action.agent_id,
@@ -89,8 +95,9 @@ enum st step_alone(const struct svc_scope *scope, const struct approval_service 
 		.user_id = step->by.data ? step->by : STR("approval"),
 		.parameters_hash = row->digest,
 		.applied = row->request_id,
-		.decision = escalated ? COMMON_EVIDENCE_POLICY_DECISION_REQUIRE_APPROVAL
-				      : COMMON_EVIDENCE_POLICY_DECISION_DENY,
+		.decision = escalated  ? COMMON_EVIDENCE_POLICY_DECISION_REQUIRE_APPROVAL
+			    : consumed ? COMMON_EVIDENCE_POLICY_DECISION_ALLOW
+				       : COMMON_EVIDENCE_POLICY_DECISION_DENY,
 		.status = escalated ? COMMON_EVIDENCE_OUTCOME_STATUS_PENDING
 				    : COMMON_EVIDENCE_OUTCOME_STATUS_SUCCESS,
 	};

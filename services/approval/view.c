@@ -38,8 +38,8 @@ enum st request_load(struct svc_request *req, struct str request_id, struct note
 	return ST_OK;
 }
 
-static enum st group_view(const struct group *group, struct arena *arena,
-			  struct approval_approver_group *ret)
+enum st group_view(const struct group *group, struct arena *arena,
+		   struct approval_approver_group *ret)
 {
 	enum approval_approver_role *roles =
 		ARENA_ARRAY(arena, enum approval_approver_role, APPROVAL_APPROVER_ROLE_OWNER);

@@ -5,13 +5,18 @@
 /* The principal is told by the gateway and the command line, which know who it is. */
 enum st activation_allowed(struct svc_request *req, struct str *ret_by)
 {
+	static const char human[] = "human:";
 	struct policy_service *policy = req->state;
+	struct str person = req->principal;
 	struct db_rows rows;
 
-	if (req->principal.size == 0)
+	if (str_starts(person, human))
+		person = (struct str){ person.data + sizeof(human) - 1,
+				       person.size - sizeof(human) + 1 };
+	if (person.size == 0)
 		return svc_refuse(req, ST_ROLE_REQUIRED, "", "say who you are: a person's id");
 	TRY(db_query(req->tx, &policy_statements[POL_PERSON_ROLES], req->arena, &rows,
-		     DB_TEXT(req->principal)));
+		     DB_TEXT(person)));
 	if (rows.count == 0)
 		return svc_refuse(req, ST_ROLE_REQUIRED, "", "\"%.*s\" is nobody we know",
 				  STR_ARG(req->principal));

@@ -102,6 +102,13 @@ static void check_token(struct run *run)
 		     risk_name(risk));
 }
 
+/* Asked where a person's approval is needed. */
+static bool approved(struct run *run)
+{
+	run->out->approval_used |= run->in->approved;
+	return run->in->approved;
+}
+
 static void check_tier(struct run *run)
 {
 	const struct tool_declaration *tool = &run->in->tool;
@@ -116,8 +123,9 @@ static void check_tier(struct run *run)
 		note(run, CHECK_TIER, VERDICT_DENY, "%s risk needs tier 2", risk_name(risk));
 	else if (amount->type == VALUE_NUMBER && amount->i64 > 0 && tier == 0)
 		note(run, CHECK_TIER, VERDICT_DENY, "a tier 0 agent cannot spend");
-	else if (tier == 2 && !tool->reversible && !run->in->approved &&
-		 (tool->operation == CRUDLEX_EXECUTE || tool->operation == CRUDLEX_DELETE))
+	else if (tier == 2 && !tool->reversible &&
+		 (tool->operation == CRUDLEX_EXECUTE || tool->operation == CRUDLEX_DELETE) &&
+		 !approved(run))
 		note(run, CHECK_TIER, VERDICT_REQUIRE_APPROVAL,
 		     "at tier 2 a human approves what cannot be undone");
 }
@@ -240,6 +248,16 @@ static void check_crudlex(struct run *run)
 		     crudlex_dimension_name(answer.dimension), crudlex_operation_name(operation));
 }
 
+/* What an approval leaves: data that has to be changed stays so. */
+static bool changes_data(const struct outcome *outcome)
+{
+	for (size_t i = 0; i < outcome->obligation_count; i++)
+		if (outcome->obligations[i].kind == OBLIGATION_TOKENIZE ||
+		    outcome->obligations[i].kind == OBLIGATION_MASK)
+			return true;
+	return false;
+}
+
 static void check_policy(struct run *run)
 {
 	struct decision *out = run->out;
@@ -247,8 +265,8 @@ static void check_policy(struct run *run)
 	out->evaluated = true;
 	evaluate(&run->in->agent->chain, run->in->evaluation, &out->outcome);
 	enum verdict verdict = out->outcome.verdict;
-	if (verdict == VERDICT_REQUIRE_APPROVAL && run->in->approved)
-		verdict = VERDICT_ALLOW;
+	if (verdict == VERDICT_REQUIRE_APPROVAL && approved(run))
+		verdict = changes_data(&out->outcome) ? VERDICT_MODIFY : VERDICT_ALLOW;
 	if (verdict > out->verdict)
 		out->verdict = verdict;
 }
@@ -296,10 +314,15 @@ void decide(const struct decide_input *in, struct arena *arena, struct decision 
 	ret->verdict = VERDICT_ALLOW;
 	ret->note_count = 0;
 	ret->evaluated = false;
+	ret->approval_used = false;
 	ret->reserve = 0;
 	ret->outcome.obligation_count = ret->outcome.reason_count = 0;
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && !denied(&run); i++)
 		checks[i](&run);
+	if (in->approval_words.size > 0 &&
+	    (ret->approval_used || (!in->approved && ret->verdict == VERDICT_REQUIRE_APPROVAL)))
+		note(&run, CHECK_POLICY, in->approved ? VERDICT_ALLOW : VERDICT_REQUIRE_APPROVAL,
+		     "%.*s", STR_ARG(in->approval_words));
 	if (denied(&run))
 		ret->reserve = 0;
 }

@@ -64,11 +64,12 @@ struct decide_input {
 	struct tool_declaration tool;
 	uint8_t operation; /* asked for; 0: what the tool declares */
 	const struct evaluation *evaluation;
-	struct str currency; /* of the amount */
-	int64_t spent_today; /* captured and reserved, in the agent's currency */
-	int64_t phase;       /* of the installation */
-	bool stale;          /* what is known of others is older than its limit */
-	bool approved;       /* a human approved exactly this */
+	struct str currency;       /* of the amount */
+	int64_t spent_today;       /* captured and reserved, in the agent's currency */
+	int64_t phase;             /* of the installation */
+	bool stale;                /* what is known of others is older than its limit */
+	bool approved;             /* a human approved exactly this */
+	struct str approval_words; /* who approved, or why what was named is no approval; or "" */
 	rate_take take;
 	void *take_context;
 };
@@ -85,7 +86,8 @@ struct decision {
 	struct check_note notes[CHECKS_MAX]; /* of checks other than the policies */
 	bool evaluated;                      /* then `outcome` counts */
 	struct outcome outcome;
-	int64_t reserve; /* to be reserved with the decision; 0: nothing */
+	bool approval_used; /* without the approval it would not have passed */
+	int64_t reserve;    /* to be reserved with the decision; 0: nothing */
 };
 
 /* Words live in `arena`. */

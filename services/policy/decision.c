@@ -343,6 +343,17 @@ static enum st answer_fill(struct svc_request *req, const struct policy_decide_r
 	return ST_OK;
 }
 
+static enum st approval_fill(struct svc_request *req, const struct policy_decide_request *in,
+			     const struct decide_input *input, const struct decision *decision,
+			     struct policy_decision *out)
+{
+	if (decision->approval_used && decision->verdict <= VERDICT_MODIFY)
+		out->approval_id = in->approval_id;
+	if (decision->verdict != VERDICT_REQUIRE_APPROVAL)
+		return ST_OK;
+	return approval_ask_fill(req, input->agent, input->tool.operation, &decision->outcome, out);
+}
+
 /* -- evidence and record -- */
 
 static enum st documents_applied(struct svc_request *req, const struct agent *agent,
@@ -369,9 +380,13 @@ static enum st documents_applied(struct svc_request *req, const struct agent *ag
 
 static enum st evidence_emit(struct svc_request *req, const struct policy_decide_request *in,
 			     const struct agent *agent, const struct decision *decision,
-			     const struct policy_decision *out)
+			     const struct approval_found *found, const struct policy_decision *out)
 {
-	struct common_evidence_approval approval = { .required = true };
+	bool used = out->approval_id.data != NULL;
+	struct common_evidence_approval approval = { .required = true,
+						     .approver = found->approver,
+						     .has_approved_at_ms = used,
+						     .approved_at_ms = found->approved_ms };
 	struct str *applied;
 	size_t count;
 
@@ -388,14 +403,16 @@ static enum st evidence_emit(struct svc_request *req, const struct policy_decide
 					       (enum common_evidence_policy_decision)out->verdict,
 				       .has_policies_applied = count > 0,
 				       .policies_applied = { applied, count },
-				       .approval = out->verdict == POLICY_VERDICT_REQUIRE_APPROVAL
-							   ? &approval
-							   : NULL },
+				       .approval =
+					       used || out->verdict == POLICY_VERDICT_REQUIRE_APPROVAL
+						       ? &approval
+						       : NULL },
 		.outcome = { .status = out->verdict == POLICY_VERDICT_DENY
 					       ? COMMON_EVIDENCE_OUTCOME_STATUS_REFUSED
 					       : COMMON_EVIDENCE_OUTCOME_STATUS_PENDING },
 		.domain = STR("default"),
 	};
+	evidence.context.capability_applied = out->approval_id;
 	if (in->on_behalf_of) {
 		evidence.context.user_id = in->on_behalf_of->user;
 		evidence.context.session_id = in->on_behalf_of->session_id;
@@ -526,7 +543,8 @@ static uint8_t operation_bit(enum policy_operation operation)
 
 static enum st decision_settle(struct svc_request *req, const struct policy_decide_request *in,
 			       const struct agent *agent, struct meter *spend,
-			       const struct decision *decision, struct policy_decision *out)
+			       const struct decision *decision, const struct approval_found *found,
+			       struct policy_decision *out)
 {
 	char id[ID_TEXT_SIZE];
 
@@ -536,7 +554,9 @@ static enum st decision_settle(struct svc_request *req, const struct policy_deci
 		return ST_TOO_LARGE;
 	if (spend && out->has_reserved)
 		meter_add(req->state, spend, decision->reserve);
-	return evidence_emit(req, in, agent, decision, out);
+	if (out->approval_id.data)
+		TRY(approval_use(req, in, out->evidence_id));
+	return evidence_emit(req, in, agent, decision, found, out);
 }
 
 static bool is_stale(const struct policy_service *policy, int64_t now_ms)
@@ -551,6 +571,7 @@ enum st decision_make(struct svc_request *req, const struct policy_decide_reques
 	struct policy_service *policy = req->state;
 	struct evaluation evaluation;
 	struct decision decision;
+	struct approval_found found;
 	struct meter *spend = NULL;
 	int64_t number_ = 0;
 
@@ -575,14 +596,18 @@ enum st decision_make(struct svc_request *req, const struct policy_decide_reques
 			    in->tool, &input.tool);
 	evaluation_fill(in, agent, &input.tool, req->now_ms, req->arena, &evaluation);
 	token_answer(req, in, &input.tool, number_, &input.token);
+	TRY(approval_find(req, in, input.tool.operation, record, &found));
+	input.approved = found.usable;
+	input.approval_words = found.words;
 	if (record)
 		TRY(spent_today(req, in, agent, &spend, &input.spent_today));
 	decide(&input, req->arena, &decision);
 	TRY(taking.st);
 	TRY(answer_fill(req, in, agent, &decision, ret));
+	TRY(approval_fill(req, in, &input, &decision, ret));
 	if (!record)
 		return ST_OK;
-	TRY(decision_settle(req, in, agent, spend, &decision, ret));
+	TRY(decision_settle(req, in, agent, spend, &decision, &found, ret));
 	return decision_record(req, in, &input, number_,
 			       shadow_verdict(slot, &evaluation, &decision), &decision, ret);
 }

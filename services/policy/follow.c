@@ -130,5 +130,11 @@ const struct svc_follow policy_follows[] = {
 	{ .source = "token", .event = &EVT_TOKEN_KEY_CHANGED, .handle = on_token_key },
 	{ .source = "token", .event = &EVT_TOKEN_REVOCATION_ORDERED, .handle = on_revocation },
 	{ .source = "token", .event = &EVT_TOKEN_HEART_BEAT, .handle = on_heart_beat },
+	{ .source = "approval",
+	  .event = &EVT_APPROVAL_REQUEST_APPROVED,
+	  .handle = on_request_approved },
+	{ .source = "approval",
+	  .event = &EVT_APPROVAL_REQUEST_WITHDRAWN,
+	  .handle = on_request_withdrawn },
 	{ .source = NULL, .event = NULL },
 };

@@ -54,6 +54,11 @@ const struct config_field policy_config[] = {
 	  CONFIG_MEMBER(struct policy_service, activation_role),
 	  .default_value = "steward",
 	  .doc = "the role of who may put documents in force" },
+	{ .name = "approver_roles",
+	  .type = CONFIG_TEXT,
+	  CONFIG_MEMBER(struct policy_service, approver_roles),
+	  .default_value = "approver steward",
+	  .doc = "roles whose approval lets an action through, a space between" },
 	{ .name = NULL },
 };
 

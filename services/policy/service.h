@@ -3,13 +3,14 @@
 #define PIOPL_POLICY_SERVICE_H
 
 #include "decide.h"
+#include "gen/approval.h"
 #include "gen/policy.h"
 #include "gen/registry.h"
 #include "svc.h"
 #include "token_check.h"
 #include "widen.h"
 
-#define POLICY_SCHEMA_VERSION 1
+#define POLICY_SCHEMA_VERSION 2
 #define AGENTS_MAX 100000
 #define DOCUMENTS_MAX 50000
 #define METERS_MAX (1u << 18)       /* remembered by a worker; a power of two */
@@ -69,6 +70,7 @@ struct policy_service {
 	char zone_folder[256];
 	char business_zone[64];
 	char activation_role[32];
+	char approver_roles[128];
 	bool development;
 	struct token_nonces nonces; /* mapped before the processes are forked */
 
@@ -148,6 +150,11 @@ enum policy_statement {
 	POL_TOKEN_NEWS,
 	POL_TOKEN_HEARD,
 	POL_TOKEN_FORGET,
+	POL_APPROVAL_PUT,
+	POL_APPROVAL_WITHDRAW,
+	POL_APPROVAL_GET,
+	POL_APPROVAL_USE,
+	POL_APPROVALS_FORGET,
 	POL_STATEMENT_COUNT,
 };
 
@@ -190,6 +197,27 @@ void evaluation_fill(const struct policy_decide_request *in, const struct agent 
 /* Decides a recorded request again with another chain. */
 enum verdict recorded_verdict(const struct agent *agent, const struct chain *chain,
 			      struct str request, struct arena *arena);
+
+/* -- approval.c: what a person approved -- */
+struct approval_found {
+	bool usable;
+	struct str words; /* who approved, or why it is not good; .data NULL: none was named */
+	struct str approver;
+	int64_t approved_ms;
+};
+/* The approval a request names, held against exactly this action. `lock`: nobody else uses it until
+ * the transaction ends. */
+MUST_CHECK enum st approval_find(struct svc_request *req, const struct policy_decide_request *in,
+				 uint8_t operation, bool lock, struct approval_found *ret);
+MUST_CHECK enum st approval_use(struct svc_request *req, const struct policy_decide_request *in,
+				struct str evidence_id);
+/* What a request for approval says, from the reasons of a decision. */
+MUST_CHECK enum st approval_ask_fill(struct svc_request *req, const struct agent *agent,
+				     uint8_t operation, const struct outcome *outcome,
+				     struct policy_decision *out);
+enum st on_request_approved(struct svc_event *event);
+enum st on_request_withdrawn(struct svc_event *event);
+MUST_CHECK enum st approvals_forget(struct svc_tick_context *tick);
 
 /* -- act.c: who asks, and evidence of what people do with documents -- */
 MUST_CHECK enum st activation_allowed(struct svc_request *req, struct str *ret_by);

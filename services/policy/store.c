@@ -184,5 +184,23 @@ const struct db_statement policy_statements[POL_STATEMENT_COUNT + 1] = {
 			      "i", "" },
 	[POL_TOKEN_FORGET] = { "token_forget", "DELETE FROM token_news WHERE until_ms < $1", "i",
 			       "" },
+	[POL_APPROVAL_PUT] = { "approval_put",
+			       "INSERT INTO approval (request_id, number, digest, approver, "
+			       "approved_ms, valid_until_ms) VALUES ($1, $2, $3, $4, $5, $6) "
+			       "ON CONFLICT (request_id) DO NOTHING",
+			       "tittii", "" },
+	[POL_APPROVAL_WITHDRAW] = { "approval_withdraw",
+				    "UPDATE approval SET withdrawn = true WHERE request_id = $1",
+				    "t", "" },
+	[POL_APPROVAL_GET] = { "approval_get",
+			       "SELECT digest, approver, valid_until_ms, withdrawn, used_by, "
+			       "approved_ms FROM approval WHERE request_id = $1",
+			       "t", "ttibgi" },
+	[POL_APPROVAL_USE] = { "approval_use",
+			       "UPDATE approval SET used_by = $2::uuid WHERE request_id = $1 AND "
+			       "used_by IS NULL",
+			       "tg", "" },
+	[POL_APPROVALS_FORGET] = { "approvals_forget",
+				   "DELETE FROM approval WHERE valid_until_ms < $1", "i", "" },
 	[POL_STATEMENT_COUNT] = { .name = NULL },
 };

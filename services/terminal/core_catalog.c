@@ -75,7 +75,7 @@
 
 #define STATES "pending|active|paused|terminated"
 #define ROLES "steward|lt_member|approver|auditor|owner"
-#define SERVICES "registry|audit|token|approval|gateway"
+#define SERVICES "registry|audit|token|approval|policy|gateway"
 #define DECISIONS "allow|modify|require_approval|defer|deny"
 #define OUTCOMES "success|refused|failed|pending"
 
