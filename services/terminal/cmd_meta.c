@@ -11,7 +11,7 @@ enum st cmd_completion(struct terminal *t, struct problem *problem)
 
 	(void)problem;
 	buf_init(&buf, &t->arena, TEXT_BYTES);
-	help_completion_bash(commands, &buf);
+	help_completion_bash(command_table(), &buf);
 	terminal_write(buf_str(&buf));
 	return ST_OK;
 }
@@ -22,7 +22,7 @@ enum st cmd_man(struct terminal *t, struct problem *problem)
 
 	(void)problem;
 	buf_init(&buf, &t->arena, TEXT_BYTES);
-	help_man(commands, &buf);
+	help_man(command_table(), &buf);
 	terminal_write(buf_str(&buf));
 	return ST_OK;
 }
@@ -33,7 +33,7 @@ enum st cmd_help(struct terminal *t, struct problem *problem)
 
 	(void)problem;
 	buf_init(&buf, &t->arena, TEXT_BYTES);
-	help_overview(commands, &buf);
+	help_overview(command_table(), &buf);
 	terminal_write(buf_str(&buf));
 	return ST_OK;
 }

@@ -1,7 +1,7 @@
 /* command.h: the command line as a table. Parsing, help, the man page and completion are all made
  * from it, so they cannot disagree. Everything here is pure: no files, no clock, no terminal.
  *
- * Which commands there are: core_catalog.c. What they do: dispatch.c and the cmd_*.c files. */
+ * Which commands there are: core_catalog_*.c. What they do: dispatch.c and the cmd_*.c files. */
 #ifndef PIOPL_TERMINAL_COMMAND_H
 #define PIOPL_TERMINAL_COMMAND_H
 
@@ -107,8 +107,8 @@ struct command {
 	bool hidden;
 };
 
-/* The catalog: id COMMAND_NONE ends. Options of every command. */
-extern const struct command commands[];
+/* Every command: id COMMAND_NONE ends. Options of every command. */
+const struct command *command_table(void);
 extern const struct option_spec common_options[];
 /* One line about each noun that has verbs, for help; NULL when there is none. */
 const char *noun_summary(const char *noun);

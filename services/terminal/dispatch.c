@@ -161,9 +161,9 @@ static enum st help_show(struct terminal *t)
 	if (t->args.command)
 		help_command(t->args.command, &buf);
 	else if (t->args.noun)
-		help_noun(commands, t->args.noun, &buf);
+		help_noun(command_table(), t->args.noun, &buf);
 	else
-		help_overview(commands, &buf);
+		help_overview(command_table(), &buf);
 	terminal_write(buf_str(&buf));
 	return ST_OK;
 }
@@ -193,7 +193,7 @@ static enum st run(struct terminal *t, int argc, const char *const *argv, struct
 {
 	const char *no_color = getenv("NO_COLOR");
 
-	TRY(args_parse(commands, argc, aliased(argc, argv), clock_now_ms(), &t->args, problem));
+	TRY(args_parse(command_table(), argc, aliased(argc, argv), clock_now_ms(), &t->args, problem));
 	t->color = isatty(STDOUT_FILENO) && !(no_color && no_color[0] != '\0') &&
 		   !args_has(&t->args, "no-color");
 	t->tty = isatty(STDERR_FILENO) && !t->json;

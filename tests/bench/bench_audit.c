@@ -129,7 +129,7 @@ static void bench_verify(struct stack *stack, int64_t count)
 	fclose(file);
 	arena_init(&terminal.arena, TERMINAL_ARENA_BYTES_MAX);
 	terminal.bus = stack->bus;
-	if (args_parse(commands, 2, words, 0, &terminal.args, &problem) != ST_OK ||
+	if (args_parse(command_table(), 2, words, 0, &terminal.args, &problem) != ST_OK ||
 	    evidence_checkpoint_wait(&terminal, &problem) != ST_OK ||
 	    evidence_export(&terminal, path, 0, -1, &problem) != ST_OK) {
 		fprintf(stderr, "no export: %s\n", problem.detail);

@@ -50,7 +50,7 @@ static void as_words(struct arena *arena, struct str text)
 	struct problem problem = { 0 };
 	struct args args;
 
-	if (args_parse(commands, count, words, NOW_MS, &args, &problem) != ST_OK) {
+	if (args_parse(command_table(), count, words, NOW_MS, &args, &problem) != ST_OK) {
 		ASSERT(problem.st == ST_USAGE && problem.detail[0] != '\0');
 		return;
 	}

@@ -51,7 +51,7 @@ static enum st parse(const char *text)
 	count = split(line, words);
 	args = (struct args){ 0 };
 	problem = (struct problem){ 0 };
-	return args_parse(commands, count, words, NOW_MS, &args, &problem);
+	return args_parse(command_table(), count, words, NOW_MS, &args, &problem);
 }
 
 static void accepted(const char *line)
@@ -254,7 +254,8 @@ static void refused_words_leave_the_answer_alone(void **state)
 	struct args before = { .count = 77 };
 
 	(void)state;
-	assert_int_equal(args_parse(commands, 1, words, NOW_MS, &before, &problem), ST_USAGE);
+	assert_int_equal(args_parse(command_table(), 1, words, NOW_MS, &before, &problem),
+			 ST_USAGE);
 	assert_int_equal(before.count, 77);
 }
 
@@ -274,8 +275,8 @@ static void distances_count_letters(void **state)
 static void distances_are_symmetric(void **state)
 {
 	(void)state;
-	for (const struct command *a = commands; a->id != COMMAND_NONE; a++)
-		for (const struct command *b = commands; b->id != COMMAND_NONE; b++)
+	for (const struct command *a = command_table(); a->id != COMMAND_NONE; a++)
+		for (const struct command *b = command_table(); b->id != COMMAND_NONE; b++)
 			assert_int_equal(word_distance(a->noun, b->noun),
 					 word_distance(b->noun, a->noun));
 }
@@ -287,7 +288,7 @@ static void every_command_is_in_the_catalog_once(void **state)
 	int seen[COMMAND_COUNT] = { 0 };
 
 	(void)state;
-	for (const struct command *c = commands; c->id != COMMAND_NONE; c++)
+	for (const struct command *c = command_table(); c->id != COMMAND_NONE; c++)
 		seen[c->id]++;
 	for (int id = COMMAND_NONE + 1; id < COMMAND_COUNT; id++)
 		if (seen[id] != 1)
@@ -317,7 +318,7 @@ static void specs_are_sound(const struct command *command, const struct option_s
 static void every_option_is_sound(void **state)
 {
 	(void)state;
-	for (const struct command *c = commands; c->id != COMMAND_NONE; c++) {
+	for (const struct command *c = command_table(); c->id != COMMAND_NONE; c++) {
 		specs_are_sound(c, c->arguments);
 		specs_are_sound(c, c->options);
 		assert_non_null(c->summary);
@@ -332,7 +333,7 @@ static void every_example_is_understood(void **state)
 	int examples = 0;
 
 	(void)state;
-	for (const struct command *c = commands; c->id != COMMAND_NONE; c++) {
+	for (const struct command *c = command_table(); c->id != COMMAND_NONE; c++) {
 		char text[2048];
 		char *rest = text;
 		char *line;
