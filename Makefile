@@ -19,7 +19,7 @@ INCLUDE  := -I. -Ilibcommon -I$(BUILD) -I$(BUILD)/gen -Iproto
 CFLAGS   := $(CSTD) $(WARN) $(OPT) $(HARDEN) $(INCLUDE) -MMD -MP
 LDFLAGS  := $(LINKHARD) $(if $(SANITIZE),-fsanitize=$(SANITIZE))
 
-LIBS_PURE := -lcrypto -lsodium -lpcre2-8 -lyaml -lm
+LIBS_PURE := -lcrypto -lsodium -lsecp256k1 -lnettle -lpcre2-8 -lyaml -lm
 LIBS_ALL  := -lnats -lpq -lmicrohttpd -lcurl $(LIBS_PURE) -lpthread
 
 .DEFAULT_GOAL := all
