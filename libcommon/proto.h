@@ -133,6 +133,7 @@ struct proto_http {
 	unsigned principals; /* enum proto_principal, or-ed: the kinds that may ask */
 	const char *own;     /* NULL, or the request's member that must name the agent or the
 			      * operator who asks: they see their own things only */
+	bool open;           /* needs no credential: how one gets the first one */
 };
 
 struct proto_call {

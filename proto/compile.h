@@ -129,6 +129,7 @@ struct http {
 	const char *scope;
 	unsigned principals; /* bits, as PROTO_HUMAN ... of proto.h */
 	const char *own;     /* NULL, or the member that names the agent or operator who asks */
+	bool open;           /* needs no credential */
 };
 
 struct call {

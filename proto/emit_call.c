@@ -15,10 +15,11 @@ static void emit_call(struct text *text, const struct call *call, const struct d
 	if (call->http)
 		text_add(text,
 			 "static const struct proto_http http_%s = { \"%s\", \"%s\", \"%s\", %u, "
-			 "%s };\n",
+			 "%s, %s };\n",
 			 name, call->http->method, call->http->path, call->http->scope,
 			 call->http->principals,
-			 call->http->own ? region_printf("\"%s\"", call->http->own) : "NULL");
+			 call->http->own ? region_printf("\"%s\"", call->http->own) : "NULL",
+			 call->http->open ? "true" : "false");
 	text_add(text, "const struct proto_call CALL_%s = {\n\t.service = ", name);
 	if (owner->common)
 		text_add(text, "NULL, /* every service */\n");

@@ -169,8 +169,9 @@ static void add_call(struct text *text, const struct contract *contract,
 	if (call->idempotent)
 		text_add(text, "- takes an `Idempotency-Key`\n");
 	if (call->http)
-		text_add(text, "- HTTP: `%s %s`, scope `%s`\n", call->http->method,
-			 call->http->path, call->http->scope);
+		text_add(text, "- HTTP: `%s %s`, %s\n", call->http->method, call->http->path,
+			 call->http->open ? "no credential needed"
+					  : region_printf("scope `%s`", call->http->scope));
 	text_add(text, "- request: %s\n", schema_link(call->request, page));
 	text_add(text, "- reply: %s\n", schema_link(call->reply, page));
 	for (size_t i = 0; i < call->status_count; i++)

@@ -146,8 +146,9 @@ static void add_route(const struct contract *contract, const struct call *call, 
 		    region_printf("%s_%s", call->document->ident, call->name));
 	json_item(json_array(operation, "tags"), call->document->name);
 	json_string(operation, "summary", call->description);
-	security = cJSON_CreateObject();
-	json_item(json_array(security, "bearer"), call->http->scope);
+	security = cJSON_CreateObject(); /* empty: none is needed */
+	if (!call->http->open)
+		json_item(json_array(security, "bearer"), call->http->scope);
 	cJSON_AddItemToArray(json_array(operation, "security"), security);
 	add_parameters(contract, call, operation, schemas);
 	add_body(contract, call, operation, schemas);

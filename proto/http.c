@@ -141,9 +141,22 @@ static void check_own(const struct call *call, const cJSON *node, const struct h
 		       http->own);
 }
 
+/* Whoever needs no credential is nobody in particular: there is nothing to say about them. */
+static void check_open(const struct call *call, const cJSON *node, const struct http *http)
+{
+	static const char *const pointless[] = { "scope", "principals", "own", NULL };
+
+	for (size_t i = 0; http->open && pointless[i]; i++) {
+		if (node_member(node, pointless[i]))
+			refuse(call->document, node, "a route that is open has no '%s'",
+			       pointless[i]);
+	}
+}
+
 void gather_http(struct contract *contract, struct call *call)
 {
-	static const char *const keys[] = { "method", "path", "scope", "principals", "own", NULL };
+	static const char *const keys[] = { "method", "path", "scope", "principals",
+					    "own",    "open", NULL };
 	const cJSON *node = node_member(call->node, "x-http");
 	struct http http;
 
@@ -152,10 +165,12 @@ void gather_http(struct contract *contract, struct call *call)
 	node_only(call->document, node, "'x-http'", keys);
 	http.method = node_string(call->document, node, "'x-http'", "method");
 	http.path = node_string(call->document, node, "'x-http'", "path");
-	http.scope = node_string(call->document, node, "'x-http'", "scope");
+	http.open = node_true(call->document, node, "open");
+	http.scope = http.open ? "" : node_string(call->document, node, "'x-http'", "scope");
 	if (!http.method || !http.path || !http.scope)
 		return;
-	http.principals = gather_principals(call, node);
+	check_open(call, node, &http);
+	http.principals = http.open ? 0 : gather_principals(call, node);
 	http.own = node_member(node, "own") ? node_string(call->document, node, "'x-http'", "own")
 					    : NULL;
 	check_own(call, node, &http);

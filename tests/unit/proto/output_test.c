@@ -198,7 +198,7 @@ static void calls_events_and_purposes_have_their_names(void **state)
 	assert_has(
 		source,
 		"http_SAMPLE_THING_PUT = { \"POST\", \"/v1/things/{text}\", \"things:write\", 9, "
-		"NULL };");
+		"NULL, false };");
 	assert_has(source, "\t.deadline_ms = 5000,\n\t.idempotent = true,\n\t.reads = false,\n");
 	assert_has(source, "\t.deadline_ms = 2000,\n\t.idempotent = false,\n\t.reads = true,\n");
 	assert_has(source, "\t.service = \"sample\",\n\t.type = \"sample.thing.made\",\n");
