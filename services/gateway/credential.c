@@ -56,7 +56,7 @@ void credential_forget(struct door *door, struct str key_id)
 
 /* ---- refusals ---- */
 
-static void attempt_failed(struct request *request)
+void credential_failed(struct request *request)
 {
 	struct limit_state state;
 	const char *address = request->connection->address;
@@ -81,12 +81,12 @@ void credential_refuse(struct request *request, enum st st)
 {
 	request->problem.st = st;
 	if (st_info(st)->kind == ST_KIND_REFUSAL && st != ST_CREDENTIAL_MISSING)
-		attempt_failed(request);
+		credential_failed(request);
 	else
 		request_fail(request);
 }
 
-static bool attempts_refused(struct request *request)
+bool credential_attempts_refused(struct request *request)
 {
 	struct limit_state state;
 
@@ -259,7 +259,7 @@ void credential_authenticate(struct request *request)
 			return;
 		}
 	}
-	if (attempts_refused(request))
+	if (credential_attempts_refused(request))
 		return;
 	if (st != ST_OK)
 		credential_refuse(request, st);

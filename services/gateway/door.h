@@ -157,6 +157,10 @@ enum MHD_Result request_respond(struct request *request);
 void request_headers(const struct request *request, struct MHD_Response *response);
 
 /* -- credential.c -- */
+/* Something that should prove who asks does not: counted, logged, answered with the problem. */
+void credential_failed(struct request *request);
+/* True when too many failed from this address: the request is answered. */
+bool credential_attempts_refused(struct request *request);
 /* The credential is refused with `st`; request->problem may say why. */
 void credential_refuse(struct request *request, enum st st);
 /* Finds who asks: at once (then request_proceed or request_fail was called), or later. */

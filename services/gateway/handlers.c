@@ -6,13 +6,6 @@
 #include "id.h"
 #include "service.h"
 
-enum st gateway_start(struct svc *svc, void *state)
-{
-	(void)svc;
-	(void)state;
-	return ST_OK;
-}
-
 static bool is_terminal(const struct svc_request *req)
 {
 	return str_is(req->caller, "terminal");
@@ -39,7 +32,7 @@ static bool asker_parse(const struct svc_request *req, enum gateway_principal_ki
 	return false;
 }
 
-static enum st evidence(struct svc_request *req, const char *operation)
+static enum st evidence(struct svc_request *req, const char *operation, struct str who)
 {
 	char id[ID_TEXT_SIZE], digest[HASH_TEXT_SIZE];
 	struct hash hash;
@@ -59,7 +52,7 @@ static enum st evidence(struct svc_request *req, const char *operation)
 		.outcome = { .status = COMMON_EVIDENCE_OUTCOME_STATUS_SUCCESS },
 		.domain = STR("default"),
 	};
-	record.context.user_id = asker_of(req);
+	record.context.user_id = who;
 	record.context.user_id.size = utf8_cut(record.context.user_id, 128);
 	return svc_emit(req, &EVT_EVIDENCE_RECORDED, record.evidence_id, &record);
 }
@@ -103,7 +96,7 @@ static enum st create_scopes(struct svc_request *req,
 	return ST_OK;
 }
 
-static enum st create_secret(struct svc_request *req, struct key_row *row, struct str *ret_token)
+enum st key_secret_make(struct svc_request *req, struct key_row *row, struct str *ret_token)
 {
 	const struct gateway_config *config = req->state;
 	uint8_t id[8], secret[32];
@@ -137,6 +130,15 @@ static enum st create_again(struct svc_request *req, const struct key_row *row, 
 	return ST_OK;
 }
 
+enum st key_add(struct svc_request *req, struct key_row *row, int64_t ttl_ms, const char *operation)
+{
+	row->key.created_at_ms = req->now_ms;
+	row->key.expires_at_ms = req->now_ms + ttl_ms;
+	TRY(key_insert(req->tx, row));
+	TRY(evidence(req, operation, row->key.created_by));
+	return svc_emit(req, &EVT_GATEWAY_API_KEY_CREATED, row->key.key_id, &row->key);
+}
+
 static enum st create_new(struct svc_request *req, struct key_row *row, int64_t ttl_s)
 {
 	struct gateway_api_key_create_reply *out = req->answer;
@@ -150,14 +152,11 @@ static enum st create_new(struct svc_request *req, struct key_row *row, int64_t 
 	if (live >= GATEWAY_KEYS_MAX)
 		return svc_refuse(req, ST_KEYS_EXCEEDED, "", "%d keys are live; revoke one",
 				  GATEWAY_KEYS_MAX);
-	TRY(create_secret(req, row, &out->token));
-	row->key.created_at_ms = req->now_ms;
 	row->key.created_by = asker_of(req);
-	row->key.expires_at_ms = req->now_ms + ttl_s * 1000;
-	TRY(key_insert(req->tx, row));
+	TRY(key_secret_make(req, row, &out->token));
+	TRY(key_add(req, row, ttl_s * 1000, "api_key.create"));
 	out->key = row->key;
-	TRY(evidence(req, "api_key.create"));
-	return svc_emit(req, &EVT_GATEWAY_API_KEY_CREATED, row->key.key_id, &row->key);
+	return ST_OK;
 }
 
 static enum st on_create(struct svc_request *req)
@@ -267,6 +266,16 @@ static enum st on_list(struct svc_request *req)
 	return ST_OK;
 }
 
+enum st key_end(struct svc_request *req, struct key_row *row, struct str by)
+{
+	TRY(key_revoke(req->tx, row->key.key_id, req->now_ms, by));
+	row->key.has_revoked_at_ms = true;
+	row->key.revoked_at_ms = req->now_ms;
+	row->key.revoked_by = by;
+	TRY(evidence(req, "api_key.revoke", by));
+	return svc_emit(req, &EVT_GATEWAY_API_KEY_REVOKED, row->key.key_id, &row->key);
+}
+
 static enum st on_revoke(struct svc_request *req)
 {
 	const struct gateway_api_key_revoke_request *in = req->body;
@@ -284,14 +293,8 @@ static enum st on_revoke(struct svc_request *req)
 	    (!admin && !(known && row.key.kind == kind && str_equal(row.key.subject, subject))))
 		return svc_refuse(req, ST_NOT_FOUND, "/key_id", "no key \"%.*s\"",
 				  STR_ARG(in->key_id));
-	if (!row.key.has_revoked_at_ms) {
-		TRY(key_revoke(req->tx, in->key_id, req->now_ms, asker_of(req)));
-		row.key.has_revoked_at_ms = true;
-		row.key.revoked_at_ms = req->now_ms;
-		row.key.revoked_by = asker_of(req);
-		TRY(evidence(req, "api_key.revoke"));
-		TRY(svc_emit(req, &EVT_GATEWAY_API_KEY_REVOKED, in->key_id, &row.key));
-	}
+	if (!row.key.has_revoked_at_ms)
+		TRY(key_end(req, &row, asker_of(req)));
 	out->key = row.key;
 	return ST_OK;
 }
@@ -347,7 +350,8 @@ static enum st on_whoami(struct svc_request *req)
 }
 
 const struct svc_call gateway_calls[] = {
-	{ &CALL_GATEWAY_API_KEY_CREATE, on_create }, { &CALL_GATEWAY_API_KEY_LIST, on_list },
-	{ &CALL_GATEWAY_API_KEY_REVOKE, on_revoke }, { &CALL_GATEWAY_API_KEY_CHECK, on_check },
-	{ &CALL_GATEWAY_WHOAMI, on_whoami },         { NULL, NULL },
+	{ &CALL_GATEWAY_API_KEY_CREATE, on_create },   { &CALL_GATEWAY_API_KEY_LIST, on_list },
+	{ &CALL_GATEWAY_API_KEY_REVOKE, on_revoke },   { &CALL_GATEWAY_API_KEY_CHECK, on_check },
+	{ &CALL_GATEWAY_WHOAMI, on_whoami },           { &CALL_GATEWAY_AUTH_NONCE, on_auth_nonce },
+	{ &CALL_GATEWAY_AUTH_VERIFY, on_auth_verify }, { NULL, NULL },
 };

@@ -15,6 +15,7 @@ int main(int argc, char **argv)
 				.statements = gateway_statements,
 				.metrics = gateway_metrics,
 				.calls = gateway_calls,
+				.ticks = gateway_ticks,
 				.start = gateway_start,
 				.door = gateway_door,
 			});

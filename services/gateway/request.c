@@ -282,11 +282,12 @@ static void body_take(struct request *request, const char *data, size_t size)
 
 static enum st call_send(struct request *request, struct str body)
 {
+	const struct principal *principal = request->principal;
 	const struct bus_request message = {
 		.call = request->match.call,
 		.body = body,
-		.options = { .principal = request->principal->text,
-			     .scopes = request->principal->scopes,
+		.options = { .principal = principal ? principal->text : NULL,
+			     .scopes = principal ? principal->scopes : NULL,
 			     .idempotency_key = header(request, "Idempotency-Key"),
 			     .trace_id = request->trace },
 		.context = request,
@@ -306,8 +307,9 @@ static enum st call_begin(struct request *request)
 			 &request->arena, &bound, problem));
 	if (bound.size == 0)
 		bound = STR("{}");
-	TRY(principal_may(request->principal, request->match.call, bound, &request->arena,
-			  problem));
+	if (!request->match.call->http->open)
+		TRY(principal_may(request->principal, request->match.call, bound, &request->arena,
+				  problem));
 	return call_send(request, bound);
 }
 
@@ -320,11 +322,15 @@ static void request_wait(struct request *request)
 	MHD_suspend_connection(request->handle);
 }
 
+/* By who asks; nobody in particular counts by address. */
 static bool rate_refused(struct request *request)
 {
 	struct door *door = request->door;
+	char name[DOOR_ADDRESS_SIZE + sizeof("open@")];
 
-	limit_take(&door->rates, str_of(request->principal->text), clock_mono_ns(), &request->rate);
+	snprintf(name, sizeof(name), "open@%s", request->connection->address);
+	limit_take(&door->rates, str_of(request->principal ? request->principal->text : name),
+		   clock_mono_ns(), &request->rate);
 	request->rated = true;
 	if (request->rate.allowed)
 		return false;
@@ -358,6 +364,22 @@ void request_proceed(struct request *request)
 	request_wait(request);
 }
 
+/* A route that needs no credential: it is how one gets the first one, so what fails counts. */
+static void request_proceed_open(struct request *request)
+{
+	enum st st;
+
+	if (credential_attempts_refused(request) || rate_refused(request))
+		return;
+	st = call_begin(request);
+	if (st != ST_OK) {
+		request->problem.st = st;
+		request_fail(request);
+		return;
+	}
+	request_wait(request);
+}
+
 void request_on_answer(struct request *request, struct bus_answer *answer)
 {
 	request->number = 0;
@@ -369,7 +391,11 @@ void request_on_answer(struct request *request, struct bus_answer *answer)
 		request->problem = answer->problem;
 		request->problem.st = answer->st;
 		bus_answer_free(answer);
-		request_fail(request);
+		if (request->match.call->http->open &&
+		    st_info(request->problem.st)->kind == ST_KIND_REFUSAL)
+			credential_failed(request);
+		else
+			request_fail(request);
 		return;
 	}
 	request->answer = *answer;
@@ -396,7 +422,10 @@ static void request_go(struct request *request)
 		request_text(request, (struct str){ gateway_openapi, gateway_openapi_size });
 		return;
 	}
-	credential_authenticate(request);
+	if (request->match.call && request->match.call->http->open)
+		request_proceed_open(request);
+	else
+		credential_authenticate(request);
 }
 
 enum MHD_Result request_step(struct request *request, const char *method, const char *upload,

@@ -5,9 +5,11 @@
 
 #include "gateway.h"
 #include "gen/gateway.h"
+#include "log.h"
+#include "login.h"
 #include "svc.h"
 
-#define GATEWAY_SCHEMA_VERSION 1
+#define GATEWAY_SCHEMA_VERSION 2
 #define GATEWAY_KEYS_MAX 100           /* live ones of a principal */
 #define GATEWAY_KEY_TTL_S 7776000      /* unless asked otherwise: 90 days */
 #define GATEWAY_KEY_TTL_S_MAX 31622400 /* 366 days */
@@ -40,6 +42,12 @@ struct gateway_config {
 	int64_t idle_timeout_ms;
 	int64_t heartbeat_ms;
 	int64_t key_cache_ms;
+	char login_domain[LOGIN_DOMAIN_BYTES_MAX + 1];
+	char login_uri[LOGIN_URI_SIZE];
+	char login_chains[256];
+	int64_t login_nonce_ms;
+	int64_t login_key_ttl_ms;
+	struct login_rules login; /* of the members above */
 };
 
 extern const struct config_field gateway_config_fields[];
@@ -73,9 +81,38 @@ MUST_CHECK enum st key_list(struct db_tx *tx, struct arena *arena, enum gateway_
 			    struct str subject, int64_t serial, int64_t limit, struct key_row **ret,
 			    size_t *ret_count);
 
+/* The oldest live one of an operator with this name. */
+MUST_CHECK enum st key_find_oldest(struct db_tx *tx, struct arena *arena, struct str subject,
+				   struct str name, int64_t now_ms, struct key_row *ret,
+				   bool *ret_found);
+
+struct login_nonce {
+	struct str nonce, address, key_id;
+	int64_t used_ms, end_ms;
+};
+
+/* `ret_fresh` false: it was used before. */
+MUST_CHECK enum st login_nonce_use(struct db_tx *tx, struct arena *arena,
+				   const struct login_nonce *nonce, bool *ret_fresh);
+MUST_CHECK enum st login_nonce_forget(struct db_tx *tx, int64_t now_ms);
+
 /* -- handlers.c -- */
 
 extern const struct svc_call gateway_calls[];
+/* Id, text and hash of a new key; the text is told once. */
+MUST_CHECK enum st key_secret_make(struct svc_request *req, struct key_row *row,
+				   struct str *ret_token);
+/* Stores it from now on, with evidence of `operation` and its event. */
+MUST_CHECK enum st key_add(struct svc_request *req, struct key_row *row, int64_t ttl_ms,
+			   const char *operation);
+/* Revokes a live one, with evidence and event. */
+MUST_CHECK enum st key_end(struct svc_request *req, struct key_row *row, struct str by);
+
+/* -- handlers_login.c -- */
+
+extern const struct svc_tick gateway_ticks[];
 enum st gateway_start(struct svc *svc, void *state);
+enum st on_auth_nonce(struct svc_request *req);
+enum st on_auth_verify(struct svc_request *req);
 
 #endif

@@ -1,4 +1,4 @@
-/* store.c: every statement on API keys. */
+/* store.c: every statement on API keys and on nonces that were used. */
 #include "service.h"
 
 #define COLUMNS                                                                                    \
@@ -15,6 +15,9 @@ enum statement {
 	KEY_LOCK,
 	KEY_COUNT,
 	KEY_LIST,
+	KEY_FIND_OLDEST,
+	NONCE_USE,
+	NONCE_FORGET,
 };
 
 const struct db_statement gateway_statements[] = {
@@ -50,6 +53,17 @@ const struct db_statement gateway_statements[] = {
 		       " FROM api_key WHERE ($1 = 0 OR kind = $1 AND subject = $2) "
 		       "AND serial < $3 ORDER BY serial DESC LIMIT $4",
 		       "ntii", COLUMN_TYPES },
+	[KEY_FIND_OLDEST] = { "gateway_key_find_oldest",
+			      "SELECT " COLUMNS
+			      " FROM api_key WHERE kind = $1 AND subject = $2 AND name = $3 "
+			      "AND revoked_ms IS NULL AND expires_ms > $4 ORDER BY serial LIMIT 1",
+			      "ntti", COLUMN_TYPES },
+	[NONCE_USE] = { "gateway_nonce_use",
+			"INSERT INTO login_nonce (nonce, address, key_id, used_ms, expires_ms) "
+			"VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING true",
+			"tttii", "b" },
+	[NONCE_FORGET] = { "gateway_nonce_forget", "DELETE FROM login_nonce WHERE expires_ms <= $1",
+			   "i", "" },
 	{ .name = NULL },
 };
 
@@ -113,6 +127,17 @@ enum st key_find_request(struct db_tx *tx, struct arena *arena, struct str creat
 	return row_one(&rows, arena, ret, ret_found);
 }
 
+enum st key_find_oldest(struct db_tx *tx, struct arena *arena, struct str subject, struct str name,
+			int64_t now_ms, struct key_row *ret, bool *ret_found)
+{
+	struct db_rows rows;
+
+	TRY(db_query(tx, &gateway_statements[KEY_FIND_OLDEST], arena, &rows,
+		     DB_I32(GATEWAY_PRINCIPAL_KIND_OPERATOR), DB_TEXT(subject), DB_TEXT(name),
+		     DB_I64(now_ms)));
+	return row_one(&rows, arena, ret, ret_found);
+}
+
 enum st key_insert(struct db_tx *tx, const struct key_row *row)
 {
 	const struct gateway_api_key *key = &row->key;
@@ -168,4 +193,22 @@ enum st key_list(struct db_tx *tx, struct arena *arena, enum gateway_principal_k
 	*ret = list;
 	*ret_count = rows.count;
 	return ST_OK;
+}
+
+enum st login_nonce_use(struct db_tx *tx, struct arena *arena, const struct login_nonce *nonce,
+			bool *ret_fresh)
+{
+	struct db_rows rows;
+
+	TRY(db_query(tx, &gateway_statements[NONCE_USE], arena, &rows, DB_TEXT(nonce->nonce),
+		     DB_TEXT(nonce->address), DB_TEXT(nonce->key_id), DB_I64(nonce->used_ms),
+		     DB_I64(nonce->end_ms)));
+	*ret_fresh = rows.count == 1;
+	return ST_OK;
+}
+
+enum st login_nonce_forget(struct db_tx *tx, int64_t now_ms)
+{
+	return db_write(tx, &gateway_statements[NONCE_FORGET], DB_ANY_ROWS, ST_INTERNAL,
+			DB_I64(now_ms));
 }

@@ -25,7 +25,7 @@ static size_t scopes_all(const char **ret, size_t max)
 	size_t count = 0;
 
 	for (const struct proto_call *const *c = proto_calls; *c; c++) {
-		bool seen = !(*c)->http;
+		bool seen = !(*c)->http || (*c)->http->open;
 		for (size_t i = 0; i < count && !seen; i++)
 			seen = strcmp(ret[i], (*c)->http->scope) == 0;
 		if (!seen && count < max)
@@ -132,7 +132,7 @@ static void every_route_lets_in_exactly_whom_the_contract_says(void **state)
 
 	(void)state;
 	for (const struct proto_call *const *c = proto_calls; *c; c++) {
-		if (!(*c)->http)
+		if (!(*c)->http || (*c)->http->open)
 			continue;
 		assert_string_equal(stopped_by(*c, NULL, "x"), "credential_missing");
 		for (size_t k = 0; k < KINDS; k++) {
@@ -152,6 +152,26 @@ static void every_route_lets_in_exactly_whom_the_contract_says(void **state)
 		}
 	}
 	assert_true(checked > 500);
+}
+
+/* [GTW-5] what needs no credential is what gives one, and nothing else; with one it is the same */
+static void only_login_needs_no_credential(void **state)
+{
+	int open = 0;
+
+	(void)state;
+	for (const struct proto_call *const *c = proto_calls; *c; c++) {
+		if (!(*c)->http || !(*c)->http->open)
+			continue;
+		open++;
+		assert_true(str_starts(str_of((*c)->http->path), "/v1/auth/"));
+		assert_int_equal((*c)->http->principals, 0);
+		assert_string_equal(stopped_by(*c, NULL, "x"), "");
+		for (size_t k = 0; k < KINDS; k++)
+			assert_string_equal(stopped_by(*c, full[k], "x"), "");
+		assert_string_equal(stopped_by(*c, "not a credential", "x"), "");
+	}
+	assert_int_equal(open, 2);
 }
 
 /* [GTW-5] nothing is open to an agent or an operator by omission */
@@ -235,6 +255,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_route_lets_in_exactly_whom_the_contract_says),
+		cmocka_unit_test(only_login_needs_no_credential),
 		cmocka_unit_test(what_is_open_to_agents_names_them_or_is_theirs_by_nature),
 		cmocka_unit_test(keys_of_others_are_not_seen_without_keys_admin),
 		cmocka_unit_test(live_keys_are_bounded_and_listed_by_page),
