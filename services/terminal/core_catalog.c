@@ -23,6 +23,7 @@ static const struct {
 	{ "unit", "areas and teams" },
 	{ "person", "people and what they may do" },
 	{ "key", "keys of people and of services" },
+	{ "wallet", "money, and the keys that reach it" },
 	{ "operation", "long work and how far it is" },
 	{ "audit", "evidence: search, prove, verify, export" },
 };
@@ -36,7 +37,8 @@ const char *noun_summary(const char *noun)
 }
 
 static const struct command *const groups[] = {
-	catalog_stack, catalog_agent, catalog_people, catalog_audit, catalog_self,
+	catalog_stack, catalog_agent,      catalog_people,
+	catalog_audit, catalog_wallet_key, catalog_self,
 };
 
 const struct command *command_table(void)

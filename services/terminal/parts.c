@@ -42,7 +42,7 @@ static void env(const char *name, const char *value)
 
 void part_environment(const struct site *site, const char *service, bool development)
 {
-	char port[8], door[8];
+	char port[8], door[8], domain[32];
 
 	snprintf(port, sizeof(port), "%u", (unsigned)site_http_port(site, service));
 	snprintf(door, sizeof(door), "%u", (unsigned)site_door_port(site));
@@ -56,6 +56,8 @@ void part_environment(const struct site *site, const char *service, bool develop
 	env("PIOPL_TOKEN_SEALING_KEY_FILE", site_path(site, "keys/token.sealing").text);
 	env("PIOPL_GATEWAY_KEY_SECRET_FILE", site_path(site, "keys/gateway.secret").text);
 	env("PIOPL_GATEWAY_LISTEN_PORT", door);
+	snprintf(domain, sizeof(domain), "127.0.0.1:%s", door);
+	setenv("PIOPL_GATEWAY_LOGIN_DOMAIN", domain, 0); /* unless the installation has a name */
 	env("PIOPL_HTTP_PORT", port);
 	env("PIOPL_CLOCK_FILE", site_path(site, "clock").text);
 	env("PIOPL_DEVELOPMENT", development ? "true" : "false");

@@ -104,6 +104,7 @@ command_run cmd_constitution_list, cmd_constitution_show, cmd_constitution_add;
 command_run cmd_constitution_activate, cmd_unit_create, cmd_unit_list;
 command_run cmd_person_list, cmd_person_add, cmd_person_remove;
 command_run cmd_key_generate, cmd_key_list, cmd_key_add, cmd_key_remove, cmd_key_rotate;
+command_run cmd_wallet_new, cmd_wallet_login;
 command_run cmd_kill, cmd_operation_show, cmd_call;
 command_run cmd_audit_query, cmd_audit_show, cmd_audit_verify, cmd_audit_checkpoint;
 command_run cmd_audit_proof, cmd_audit_export, cmd_audit_import, cmd_audit_witness;
