@@ -34,6 +34,17 @@ const struct command catalog_stack[] = {
 		.example = "piopl status\npiopl status --json",
 	},
 	{
+		.id = COMMAND_TOP,
+		.noun = "top",
+		.summary = "how busy every service is, live",
+		.about = "Calls and events a second, how long calls take, what waits to be sent, "
+			 "read\n"
+			 "from the services' metrics pages. Not on a terminal it looks once.",
+		.example = "piopl top --times 1\npiopl top --every 5s --times 2 --json",
+		.options = LIST(SPAN("every", "time between two looks (1s)"),
+				WHOLE("times", "N", 1, 1000000, "looks, then end")),
+	},
+	{
 		.id = COMMAND_DOCTOR,
 		.noun = "doctor",
 		.summary = "check the installation and say what to do",

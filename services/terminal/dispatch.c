@@ -11,6 +11,7 @@ static command_run *const runners[COMMAND_COUNT] = {
 	[COMMAND_DOWN] = cmd_down,
 	[COMMAND_RESET] = cmd_reset,
 	[COMMAND_STATUS] = cmd_status,
+	[COMMAND_TOP] = cmd_top,
 	[COMMAND_DOCTOR] = cmd_doctor,
 	[COMMAND_MIGRATE] = cmd_migrate,
 	[COMMAND_SUPERVISE] = cmd_supervise,

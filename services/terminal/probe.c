@@ -95,21 +95,43 @@ enum part_answer probe_nats(const struct site *site, char *note, size_t note_siz
 	return text[0] ? ANSWER_UNREADY : ANSWER_NONE;
 }
 
-enum part_answer probe_http(uint16_t port, char *note, size_t note_size)
+/* False when nobody listens; else the answer as far as it came. */
+static bool http_get(uint16_t port, const char *path, char *ret, size_t ret_size)
 {
-	static const char request[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\n"
-				      "Connection: close\r\n\r\n";
-	char text[2048] = "";
-	const char *body;
+	char request[128];
+	int size =
+		snprintf(request, sizeof(request),
+			 "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
 	int fd = loopback_connect(port);
 
-	if (fd < 0) {
+	ret[0] = '\0';
+	if (fd < 0)
+		return false;
+	if (write(fd, request, (size_t)size) == size)
+		read_some(fd, ret, ret_size);
+	close(fd);
+	return true;
+}
+
+bool probe_page(uint16_t port, const char *path, char *text, size_t text_size, struct str *ret)
+{
+	const char *body = http_get(port, path, text, text_size) ? strstr(text, "\r\n\r\n") : NULL;
+
+	if (!body || strncmp(text, "HTTP/1.1 200", 12) != 0)
+		return false;
+	*ret = str_of(body + 4);
+	return true;
+}
+
+enum part_answer probe_http(uint16_t port, char *note, size_t note_size)
+{
+	char text[2048] = "";
+	const char *body;
+
+	if (!http_get(port, "/readyz", text, sizeof(text))) {
 		snprintf(note, note_size, "does not answer on port %u", (unsigned)port);
 		return ANSWER_NONE;
 	}
-	if (write(fd, request, sizeof(request) - 1) == (ssize_t)sizeof(request) - 1)
-		read_some(fd, text, sizeof(text));
-	close(fd);
 	if (strncmp(text, "HTTP/1.1 200", 12) == 0)
 		return ANSWER_READY;
 	body = strstr(text, "\r\n\r\n");

@@ -118,5 +118,7 @@ enum part_answer { ANSWER_NONE, ANSWER_UNREADY, ANSWER_READY };
 enum part_answer probe_postgres(const struct site *site, char *note, size_t note_size);
 enum part_answer probe_nats(const struct site *site, char *note, size_t note_size);
 enum part_answer probe_http(uint16_t port, char *note, size_t note_size);
+/* A page of a health port, read into `text`. False when it is not there. */
+bool probe_page(uint16_t port, const char *path, char *text, size_t text_size, struct str *ret);
 
 #endif

@@ -360,6 +360,26 @@ static void nothing_is_parked_and_nothing_alarms(void **state)
 	says("no alarms");
 }
 
+/* [CLI-1] Something is asked while it looks, so something is there to see. */
+static void what_services_do_is_seen_live(void **state)
+{
+	(void)state;
+	must(0, run("(sleep 0.3; piopl agent count >/dev/null) & piopl top --every 900ms"));
+	says("calls/s");
+	says("registry");
+	must(0, run("piopl top --every 200ms --times 2 --json | wc -l"));
+	says("2");
+	must(0, run("(sleep 0.2; piopl agent count; piopl agent count) >/dev/null & "
+		    "piopl top --every 1s --json"));
+	struct json *services = json_member(parsed(), "services");
+	for (struct json *s = services->first; s; s = s->next) {
+		assert_true(json_member(s, "there")->boolean);
+		if (str_is(json_member(s, "service")->text, "registry"))
+			assert_true(json_member(s, "calls_per_s")->number >= 1);
+	}
+	must(2, run("piopl top --times 0"));
+}
+
 /* --- killed --- */
 
 static void kill9_and_wait(const char *name)
@@ -524,6 +544,7 @@ int main(void)
 				       needs_the_system),
 		cmocka_unit_test_setup(the_clock_moves_for_the_whole_stack, needs_the_system),
 		cmocka_unit_test_setup(nothing_is_parked_and_nothing_alarms, needs_the_system),
+		cmocka_unit_test_setup(what_services_do_is_seen_live, needs_the_system),
 		cmocka_unit_test_setup(every_part_that_is_killed_comes_back, needs_the_system),
 		cmocka_unit_test_setup(every_part_that_hangs_comes_back, needs_the_system),
 		cmocka_unit_test_setup(a_killed_supervisor_is_replaced_and_nothing_restarts,
