@@ -155,3 +155,63 @@ void crudlex_declaration(const struct document *const *documents, size_t count, 
 		found = (struct tool_declaration){ .operation = CRUDLEX_EXECUTE, .money = true };
 	*ret = found;
 }
+
+/* -- words -- */
+
+static void operations_add(struct buf *buf, uint8_t operations)
+{
+	bool first = true;
+
+	for (int i = 0; i < 6; i++) {
+		if (!(operations & 1u << i))
+			continue;
+		buf_printf(buf, "%s%s", first ? "" : ", ",
+			   crudlex_operation_name((uint8_t)(1u << i)));
+		first = false;
+	}
+	if (operations & CRUDLEX_EXECUTE_REVERSIBLE && !(operations & CRUDLEX_EXECUTE))
+		buf_printf(buf, "%sexecute what can be undone", first ? "" : ", ");
+}
+
+struct str grant_words(const struct grant *grant, struct arena *arena)
+{
+	struct buf buf;
+
+	buf_init(&buf, arena, 128);
+	if (grant->dimension == CRUDLEX_CONTEXT)
+		buf_add_c(&buf, "anybody");
+	else if (grant->role.size > 0)
+		buf_printf(&buf, "agents of the role %.*s", STR_ARG(grant->role));
+	else if (grant->unit.size > 0)
+		buf_printf(&buf, "agents of %.*s", STR_ARG(grant->unit));
+	else
+		buf_printf(&buf, "%s %.*s", grant->dimension == CRUDLEX_USER ? "for user" : "agent",
+			   STR_ARG(grant->subject));
+	if (grant->has_condition)
+		buf_printf(&buf, " when %.*s", STR_ARG(grant->condition.text));
+	buf_add_c(&buf, grant->deny ? " may never " : " may ");
+	operations_add(&buf, grant->operations);
+	for (size_t i = 0; i < grant->resources.count; i++)
+		buf_printf(&buf, "%s%.*s", i == 0 ? " over " : ", ",
+			   STR_ARG(grant->resources.items[i]));
+	if (grant->dimension == CRUDLEX_STANDING)
+		buf_add_c(&buf, ", acting for nobody");
+	return buf_str(&buf);
+}
+
+struct str declaration_words(const struct tool_declaration *tool, struct arena *arena)
+{
+	static const char *const risks[] = { "", ", low risk", ", medium risk", ", high risk",
+					     ", critical risk" };
+	struct buf buf;
+
+	buf_init(&buf, arena, 128);
+	buf_printf(&buf, "tool %.*s does ", STR_ARG(tool->name));
+	operations_add(&buf, tool->operation);
+	buf_printf(&buf, "%s%s", tool->reversible ? ", can be undone" : "", risks[tool->risk]);
+	if (tool->scope.size > 0)
+		buf_printf(&buf, ", with a token for %.*s", STR_ARG(tool->scope));
+	if (tool->phase > 0)
+		buf_printf(&buf, ", from phase %lld", (long long)tool->phase);
+	return buf_str(&buf);
+}

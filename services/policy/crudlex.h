@@ -40,4 +40,9 @@ bool crudlex_operation_find(struct str name, uint8_t *ret);
 bool crudlex_level_find(struct str name, uint8_t *ret);
 const char *crudlex_dimension_name(enum crudlex_dimension dimension);
 
+/* "agent * may create, read, list over *, standing", for people. */
+struct str grant_words(const struct grant *grant, struct arena *arena);
+/* "tool trend.* does list, low risk, with a token for trend_scan" */
+struct str declaration_words(const struct tool_declaration *tool, struct arena *arena);
+
 #endif

@@ -148,13 +148,49 @@ static bool touches(const struct policy_which_policies_request *in, const struct
 	return rule->tools.count == 0;
 }
 
+static bool is_over(const struct grant *grant, struct str resource)
+{
+	for (size_t i = 0; i < grant->resources.count; i++)
+		if (pattern_matches(grant->resources.items[i], resource))
+			return true;
+	return false;
+}
+
+static void rule_put(struct policy_which_policies_reply *out, const struct document *d,
+		     int64_t line, struct str words)
+{
+	if (out->rules.count < RULES_MAX)
+		out->rules.items[out->rules.count++] = (struct policy_policy_rule){
+			.document_id = d->id,
+			.node = d->place == PLACE_ROOT ? STR("root") : d->node,
+			.line = line,
+			.words = words,
+		};
+}
+
+/* What tools do, and who is granted it. */
+static void crudlex_put(struct svc_request *req, const struct document *d,
+			struct policy_which_policies_reply *out)
+{
+	const struct policy_which_policies_request *in = req->body;
+	bool all = in->grants && !in->tool.data && !in->resource.data;
+
+	for (size_t i = 0; i < d->declaration_count; i++)
+		if (all || (in->tool.data && pattern_matches(d->declarations[i].name, in->tool)))
+			rule_put(out, d, d->declarations[i].line,
+				 declaration_words(&d->declarations[i], req->arena));
+	for (size_t i = 0; i < d->grant_count; i++)
+		if (all || (in->resource.data && is_over(&d->grants[i], in->resource)))
+			rule_put(out, d, d->grants[i].line, grant_words(&d->grants[i], req->arena));
+}
+
 enum st on_which_policies(struct svc_request *req)
 {
 	const struct policy_which_policies_request *in = req->body;
 	struct policy_service *policy = req->state;
 	struct policy_which_policies_reply *out = req->answer;
 
-	if (!in->tool.data && !in->resource.data && !in->data_class.data)
+	if (!in->tool.data && !in->resource.data && !in->data_class.data && !in->grants)
 		return svc_refuse(req, ST_MESSAGE_INVALID, "",
 				  "name a tool, a resource or a data_class");
 	out->version = policy->version;
@@ -165,15 +201,11 @@ enum st on_which_policies(struct svc_request *req)
 		const struct document *d = policy->documents[i]->document;
 		if (policy->documents[i]->state != DOCUMENT_ACTIVE)
 			continue;
-		for (size_t j = 0; j < d->rule_count && out->rules.count < RULES_MAX; j++) {
+		crudlex_put(req, d, out);
+		for (size_t j = 0; j < d->rule_count && !in->grants; j++) {
 			if (!touches(in, d, &d->rules[j]))
 				continue;
-			out->rules.items[out->rules.count++] = (struct policy_policy_rule){
-				.document_id = d->id,
-				.node = d->place == PLACE_ROOT ? STR("root") : d->node,
-				.line = d->rules[j].line,
-				.words = rule_words(d, &d->rules[j], req->arena),
-			};
+			rule_put(out, d, d->rules[j].line, rule_words(d, &d->rules[j], req->arena));
 		}
 	}
 	return ST_OK;

@@ -92,6 +92,8 @@
 extern const struct command catalog_stack[];
 extern const struct command catalog_agent[];
 extern const struct command catalog_people[];
+extern const struct command catalog_policy[];
+extern const struct command catalog_access[];
 extern const struct command catalog_audit[];
 extern const struct command catalog_wallet_key[];
 extern const struct command catalog_self[];

@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "gen/registry.h"
 #include "id.h"
 #include "json.h"
+#include "money.h"
 #include "services/terminal/check.h"
 #include "services/terminal/process.h"
 #include "services/terminal/supervise.h"
@@ -61,6 +63,7 @@ static enum st call_with(struct terminal *t, const struct proto_call *call, cons
 
 	TRY(request_check(call->request, request, &t->arena, problem));
 	TRY(terminal_connect(t, problem));
+	options->principal = t->principal;
 	options->timeout_ms = timeout_ms > INT32_MAX ? INT32_MAX : (uint32_t)timeout_ms;
 	for (int tries = 1;; tries++) {
 		*problem = (struct problem){ 0 };
@@ -126,6 +129,35 @@ enum st terminal_key(struct terminal *t, struct signing_key *ret, struct problem
 	if (st != ST_OK && problem->hint[0] == '\0')
 		problem_hint(problem, "name a key file with --key or PIOPL_STEWARD_KEY");
 	return st;
+}
+
+enum st terminal_person(struct terminal *t, struct str *ret_id, struct problem *problem)
+{
+	struct registry_key_list_request request = { 0 };
+	struct registry_key_list_reply reply;
+	struct signing_key key;
+	char key_id[KEY_ID_SIZE];
+
+	TRY(terminal_key(t, &key, problem));
+	memcpy(key_id, key.key_id, sizeof(key_id));
+	signing_key_clear(&key);
+	TRY(terminal_call(t, &CALL_REGISTRY_KEY_LIST, &request, &reply, problem));
+	for (size_t i = 0; i < reply.keys.count; i++) {
+		struct str person = reply.keys.items[i].person_id;
+
+		if (!str_is(reply.keys.items[i].key_id, key_id) || !person.data)
+			continue;
+		person = arena_printf(&t->arena, "%.*s", STR_ARG(person));
+		if (!person.data)
+			return ST_NO_MEMORY;
+		t->principal = person.data;
+		*ret_id = person;
+		return ST_OK;
+	}
+	problem_set(problem, ST_KEY_UNKNOWN, "", "the registry knows no person with the key %s",
+		    key_id);
+	problem_hint(problem, "name a person's key file with --key; see: piopl key list");
+	return ST_KEY_UNKNOWN;
 }
 
 enum st terminal_sign_with(struct terminal *t, const struct signing_key *key, const char *purpose,
@@ -253,6 +285,32 @@ struct str terminal_text(const struct terminal *t, const char *name)
 	const char *text = args_text(&t->args, name);
 
 	return text ? str_of(text) : (struct str){ 0 };
+}
+
+enum st terminal_texts(struct terminal *t, const char *name, struct str **ret, size_t *ret_count)
+{
+	size_t count = args_times(&t->args, name);
+	struct str *items = ARENA_ARRAY(&t->arena, struct str, count + 1);
+
+	if (!items)
+		return ST_NO_MEMORY;
+	for (size_t i = 0; i < count; i++)
+		items[i] = str_of(args_nth(&t->args, name, i));
+	*ret = items;
+	*ret_count = count;
+	return ST_OK;
+}
+
+enum st terminal_money(struct terminal *t, const char *name, struct money *ret,
+		       struct problem *problem)
+{
+	struct str text = terminal_text(t, name), amount, currency;
+
+	if (str_cut(text, ' ', &amount, &currency) && money_parse(amount, currency, ret) == ST_OK)
+		return ST_OK;
+	problem_set(problem, ST_USAGE, name, "\"%.*s\" is not an amount", STR_ARG(text));
+	problem_hint(problem, "an amount and a currency, as \"10.00 GBP\"");
+	return ST_USAGE;
 }
 
 int terminal_choice(const struct terminal *t, const char *name)

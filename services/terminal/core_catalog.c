@@ -25,6 +25,10 @@ static const struct {
 	{ "key", "keys of people and of services" },
 	{ "wallet", "money, and the keys that reach it" },
 	{ "operation", "long work and how far it is" },
+	{ "policy", "what agents may do: write, test, plan, apply, explain" },
+	{ "grant", "who may create, read, update, delete, list and execute" },
+	{ "token", "capability tokens of agents, and the keys that sign them" },
+	{ "approval", "what waits for a person, and what was approved in advance" },
 	{ "audit", "evidence: search, prove, verify, export" },
 };
 
@@ -37,8 +41,8 @@ const char *noun_summary(const char *noun)
 }
 
 static const struct command *const groups[] = {
-	catalog_stack, catalog_agent,      catalog_people,
-	catalog_audit, catalog_wallet_key, catalog_self,
+	catalog_stack,  catalog_agent, catalog_people,     catalog_policy,
+	catalog_access, catalog_audit, catalog_wallet_key, catalog_self,
 };
 
 const struct command *command_table(void)

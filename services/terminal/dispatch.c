@@ -63,6 +63,42 @@ static command_run *const runners[COMMAND_COUNT] = {
 	[COMMAND_AUDIT_WITNESS] = cmd_audit_witness,
 	[COMMAND_AUDIT_HOLD] = cmd_audit_hold,
 	[COMMAND_AUDIT_RETENTION] = cmd_audit_retention,
+	[COMMAND_POLICY_VALIDATE] = cmd_policy_validate,
+	[COMMAND_POLICY_TEST] = cmd_policy_test,
+	[COMMAND_POLICY_PUT] = cmd_policy_put,
+	[COMMAND_POLICY_PLAN] = cmd_policy_plan,
+	[COMMAND_POLICY_APPLY] = cmd_policy_apply,
+	[COMMAND_POLICY_SHADOW] = cmd_policy_shadow,
+	[COMMAND_POLICY_RETIRE] = cmd_policy_retire,
+	[COMMAND_POLICY_ROLLBACK] = cmd_policy_rollback,
+	[COMMAND_POLICY_VERSIONS] = cmd_policy_versions,
+	[COMMAND_POLICY_LIST] = cmd_policy_list,
+	[COMMAND_POLICY_SHOW] = cmd_policy_show,
+	[COMMAND_POLICY_EXPLAIN] = cmd_policy_explain,
+	[COMMAND_POLICY_TRY] = cmd_policy_try,
+	[COMMAND_POLICY_DECIDE] = cmd_policy_decide,
+	[COMMAND_POLICY_WHAT_MAY] = cmd_policy_what_may,
+	[COMMAND_POLICY_WHO_MAY] = cmd_policy_who_may,
+	[COMMAND_POLICY_TOUCHING] = cmd_policy_touching,
+	[COMMAND_POLICY_REPLAY] = cmd_policy_replay,
+	[COMMAND_GRANT_LIST] = cmd_grant_list,
+	[COMMAND_GRANT_ADD] = cmd_grant_add,
+	[COMMAND_GRANT_REMOVE] = cmd_grant_remove,
+	[COMMAND_TOKEN_ISSUE] = cmd_token_issue,
+	[COMMAND_TOKEN_LIST] = cmd_token_list,
+	[COMMAND_TOKEN_SHOW] = cmd_token_show,
+	[COMMAND_TOKEN_REVOKE] = cmd_token_revoke,
+	[COMMAND_TOKEN_KEYS] = cmd_token_keys,
+	[COMMAND_TOKEN_ROTATE] = cmd_token_rotate,
+	[COMMAND_APPROVAL_LIST] = cmd_approval_list,
+	[COMMAND_APPROVAL_SHOW] = cmd_approval_show,
+	[COMMAND_APPROVAL_APPROVE] = cmd_approval_approve,
+	[COMMAND_APPROVAL_REJECT] = cmd_approval_reject,
+	[COMMAND_APPROVAL_PREAPPROVE] = cmd_approval_preapprove,
+	[COMMAND_APPROVAL_PREAPPROVALS] = cmd_approval_preapprovals,
+	[COMMAND_APPROVAL_REVOKE] = cmd_approval_revoke,
+	[COMMAND_LOGIN] = cmd_login,
+	[COMMAND_WHOAMI] = cmd_whoami,
 	[COMMAND_COMPLETION] = cmd_completion,
 	[COMMAND_MAN] = cmd_man,
 	[COMMAND_HELP] = cmd_help,
@@ -196,7 +232,8 @@ static enum st run(struct terminal *t, int argc, const char *const *argv, struct
 {
 	const char *no_color = getenv("NO_COLOR");
 
-	TRY(args_parse(command_table(), argc, aliased(argc, argv), clock_now_ms(), &t->args, problem));
+	TRY(args_parse(command_table(), argc, aliased(argc, argv), clock_now_ms(), &t->args,
+		       problem));
 	t->color = isatty(STDOUT_FILENO) && !(no_color && no_color[0] != '\0') &&
 		   !args_has(&t->args, "no-color");
 	t->tty = isatty(STDERR_FILENO) && !t->json;

@@ -8,6 +8,7 @@
 #include "services/terminal/terminal.h"
 
 #define PROGRESS_WIDTH 30
+#define FIELD_WIDTH 16
 
 void terminal_write(struct str text)
 {
@@ -32,6 +33,19 @@ void terminal_table(struct terminal *t, const struct table *table)
 
 	buf_init(&buf, &t->arena, 4096);
 	table_write(table, t->color, &buf);
+	terminal_write(buf_str(&buf));
+}
+
+void terminal_field(struct terminal *t, const char *name, struct str value)
+{
+	struct buf buf;
+
+	if (value.size == 0 || t->json)
+		return;
+	buf_init(&buf, &t->arena, 256);
+	buf_printf(&buf, "%-*s ", FIELD_WIDTH, name);
+	text_write_safe(&buf, value, SIZE_MAX);
+	buf_add_char(&buf, '\n');
 	terminal_write(buf_str(&buf));
 }
 

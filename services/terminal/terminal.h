@@ -24,9 +24,10 @@ struct terminal {
 	struct args args;
 	struct arena arena;
 	bool json;
-	bool color;      /* standard output may be coloured */
-	bool tty;        /* standard error is a terminal: progress may be drawn */
-	struct bus *bus; /* opened by the first call */
+	bool color;            /* standard output may be coloured */
+	bool tty;              /* standard error is a terminal: progress may be drawn */
+	struct bus *bus;       /* opened by the first call */
+	const char *principal; /* on whose behalf calls are made; NULL: nobody's */
 };
 
 /* main's work: parse, find, run, report. The process's exit status. */
@@ -38,6 +39,8 @@ void terminal_say(struct terminal *t, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 void terminal_write(struct str text); /* to standard output */
 void terminal_table(struct terminal *t, const struct table *table);
+/* "name            value", the whole of it; nothing when the value is empty. */
+void terminal_field(struct terminal *t, const char *name, struct str value);
 /* A value of the contract as indented JSON. */
 MUST_CHECK enum st terminal_json(struct terminal *t, const struct proto_type *type,
 				 const void *value);
@@ -75,6 +78,9 @@ MUST_CHECK enum st terminal_sign_with(struct terminal *t, const struct signing_k
 MUST_CHECK enum st terminal_sign(struct terminal *t, const char *purpose,
 				 const struct proto_type *type, const void *act,
 				 struct common_signed_act *ret, struct problem *problem);
+/* The person whose key signs, found in the registry; `ret_id` lives in the arena. Calls are made on
+ * their behalf from then on. */
+MUST_CHECK enum st terminal_person(struct terminal *t, struct str *ret_id, struct problem *problem);
 struct str terminal_nonce(struct terminal *t);
 /* The time services see, so that a signed act is not too old when their clock was moved. */
 int64_t terminal_now_ms(struct terminal *t);
@@ -87,6 +93,12 @@ MUST_CHECK enum st terminal_public_key_file(struct terminal *t, const char *path
 
 /* An option as text of the contract; .data NULL when it was not given. */
 struct str terminal_text(const struct terminal *t, const char *name);
+/* All values of a repeated option, in the arena. */
+MUST_CHECK enum st terminal_texts(struct terminal *t, const char *name, struct str **ret,
+				  size_t *ret_count);
+/* "10.00 GBP" */
+MUST_CHECK enum st terminal_money(struct terminal *t, const char *name, struct money *ret,
+				  struct problem *problem);
 /* Enum values of the contract are the place of the choice, from 1; 0 is absent. */
 int terminal_choice(const struct terminal *t, const char *name);
 
@@ -109,6 +121,42 @@ command_run cmd_kill, cmd_operation_show, cmd_call;
 command_run cmd_audit_query, cmd_audit_show, cmd_audit_verify, cmd_audit_checkpoint;
 command_run cmd_audit_proof, cmd_audit_export, cmd_audit_import, cmd_audit_witness;
 command_run cmd_audit_hold, cmd_audit_retention;
+command_run cmd_policy_validate;
+command_run cmd_policy_test;
+command_run cmd_policy_put;
+command_run cmd_policy_plan;
+command_run cmd_policy_apply;
+command_run cmd_policy_shadow;
+command_run cmd_policy_retire;
+command_run cmd_policy_rollback;
+command_run cmd_policy_versions;
+command_run cmd_policy_list;
+command_run cmd_policy_show;
+command_run cmd_policy_explain;
+command_run cmd_policy_try;
+command_run cmd_policy_decide;
+command_run cmd_policy_what_may;
+command_run cmd_policy_who_may;
+command_run cmd_policy_touching;
+command_run cmd_policy_replay;
+command_run cmd_grant_list;
+command_run cmd_grant_add;
+command_run cmd_grant_remove;
+command_run cmd_token_issue;
+command_run cmd_token_list;
+command_run cmd_token_show;
+command_run cmd_token_revoke;
+command_run cmd_token_keys;
+command_run cmd_token_rotate;
+command_run cmd_approval_list;
+command_run cmd_approval_show;
+command_run cmd_approval_approve;
+command_run cmd_approval_reject;
+command_run cmd_approval_preapprove;
+command_run cmd_approval_preapprovals;
+command_run cmd_approval_revoke;
+command_run cmd_login;
+command_run cmd_whoami;
 command_run cmd_completion, cmd_man, cmd_help, cmd_version;
 
 #endif

@@ -301,6 +301,14 @@ static void questions_about_permissions_are_answered(void **state)
 	assert_true(rules.rules.count >= 1);
 	assert_true(str_is(rules.rules.items[0].document_id, "root-thresholds") ||
 		    str_is(rules.rules.items[0].document_id, "root-tools"));
+	which = (struct policy_which_policies_request){ .has_grants = true, .grants = true };
+	must_be(stack_call(&stack, &CALL_POLICY_WHICH_POLICIES, &which, &rules, &problem), ST_OK);
+	assert_int_equal(rules.rules.count, 18); /* 13 declarations, 5 grants */
+	for (size_t i = 0; i < rules.rules.count; i++)
+		assert_true(str_is(rules.rules.items[i].document_id, "root-crudlex"));
+	which = (struct policy_which_policies_request){ 0 };
+	must_be(stack_call(&stack, &CALL_POLICY_WHICH_POLICIES, &which, &rules, &problem),
+		ST_MESSAGE_INVALID);
 }
 
 /* [POL-12] [POL-13] */

@@ -223,9 +223,44 @@ static void tools_are_what_they_declare_and_the_strictest_of_it(void **state)
 	assert_false(tool.reversible); /* one of the two does not say so */
 }
 
+/* [POL-8] */
+static void grants_and_declarations_are_told_in_words(void **state)
+{
+	static const char *const grants[] = {
+		"for user user-* may create, read, update, list, execute over *",
+		"agents of studio.lab may read, list, execute what can be undone over a.*, b.c",
+		"agents of the role editor may read over x, acting for nobody",
+		"agent writer may never delete over *",
+		"anybody when urgency = 'critical' may never list, execute over *",
+	};
+
+	(void)state;
+	load("  tools:\n"
+	     "    - {name: t.run, operation: execute, reversible: true, risk: high, phase: 2, "
+	     "capability: runs}\n"
+	     "  users:\n    - {user: 'user-*', resource: '*', level: NO-DELETE}\n"
+	     "  agents:\n"
+	     "    - {unit: studio.lab, resource: ['a.*', b.c], level: SAFE}\n"
+	     "    - {role: editor, standing: true, resource: x, operations: [read]}\n"
+	     "    - {agent: writer, resource: '*', deny: [delete]}\n"
+	     "  contexts:\n"
+	     "    - {condition: \"urgency = 'critical'\", resource: '*', deny: [list, execute]}\n");
+	assert_int_equal(documents[0]->grant_count, 5);
+	for (size_t i = 0; i < 5; i++) {
+		struct str words = grant_words(&documents[0]->grants[i], &test_arena);
+		if (!str_is(words, grants[i]))
+			fail_msg("%.*s, not %s", STR_ARG(words), grants[i]);
+	}
+	struct str words = declaration_words(&documents[0]->declarations[0], &test_arena);
+	if (!str_is(words, "tool t.run does execute, can be undone, high risk, with a token for "
+			   "runs, from phase 2"))
+		fail_msg("%.*s", STR_ARG(words));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(grants_and_declarations_are_told_in_words),
 		cmocka_unit_test(levels_give_what_they_say),
 		cmocka_unit_test(an_operation_implies_no_other),
 		cmocka_unit_test(the_three_dimensions_intersect),
