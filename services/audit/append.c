@@ -178,10 +178,8 @@ static enum st entries_fill(struct audit_cache *cache, const struct svc_scope *s
 					       .source_sequence = events[i].sequence };
 		TRY(part_of(cache, evidence->domain, month, scope, &entry->part));
 		entry->head = audit_heads_of(&cache->heads, evidence->agent_id);
-		if (!entry->head) {
-			cache->valid = false; /* begins again with the agents that are active */
-			return ST_UNAVAILABLE;
-		}
+		if (!entry->head)
+			return ST_UNAVAILABLE; /* begins again with the agents that are active */
 		if (!entry->head->loaded) {
 			entry->head->loaded = true;
 			agents[missing++] = evidence->agent_id;
@@ -391,9 +389,10 @@ static enum st batch_append(struct audit_service *audit, const struct svc_scope 
 	if (!entries)
 		return ST_TOO_LARGE;
 	TRY(audit_cache_load(audit, scope));
-	TRY(entries_fill(cache, scope, events, count, entries));
-	/* From here until it is all queued the cache is between two trees. */
+	/* From here until it is all queued the cache is between two trees: heads are marked as
+	 * loaded before the server says what they are, partitions as open before they are kept. */
 	cache->valid = false;
+	TRY(entries_fill(cache, scope, events, count, entries));
 	TRY(records_append(scope, &cache->tree, events[0].source, entries, count, nodes));
 	TRY(batch_write(scope, events[0].source, entries, count, nodes, &cache->tree));
 	cache->valid = true;

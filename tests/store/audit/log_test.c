@@ -221,6 +221,28 @@ static void evidence_that_can_never_be_stored_is_refused(void **state)
 
 /* ---- nobody changes the log ---- */
 
+/* [AUD-4] [AUD-10] Heads and partitions are asked for before the batch is written. When that fails
+ * the next attempt must not take what was never answered for what is known. */
+static void a_question_that_failed_breaks_no_chain(void **state)
+{
+	struct verified found;
+	size_t some = AUDIT_SEGMENT + 100;
+
+	(void)state;
+	world_append(&world, some, 50, NULL);
+	assert_int_equal(world_tick(&world, audit_tick_index), ST_OK);
+	memset(&world_audit.cache, 0, sizeof(world_audit.cache)); /* a new process */
+	harness_sql(world.harness, "REVOKE SELECT ON audit.chain FROM audit");
+	assert_int_not_equal(world_try_append(&world, "registry", 100, 50, NULL), ST_OK);
+	harness_sql(world.harness, "GRANT SELECT ON audit.chain TO audit");
+	world_append(&world, 100, 50, NULL);
+	assert_int_equal(world_tick(&world, audit_tick_checkpoint), ST_OK);
+	found = export_verify(0, 0);
+	assert_int_equal(found.summary.records, (int64_t)some + 100);
+	assert_int_equal(found.summary.findings, 0);
+	assert_true(found.summary.proved);
+}
+
 static bool refused(const char *role, const char *statement)
 {
 	char text[512];
@@ -553,6 +575,7 @@ int main(void)
 		cmocka_unit_test_setup(evidence_becomes_a_log_that_verifies_from_outside, clean),
 		cmocka_unit_test_setup(no_growth_makes_no_checkpoint, clean),
 		cmocka_unit_test_setup(a_rolled_back_batch_leaves_no_trace, clean),
+		cmocka_unit_test_setup(a_question_that_failed_breaks_no_chain, clean),
 		cmocka_unit_test_setup(an_appender_that_was_away_goes_on_where_the_log_is, clean),
 		cmocka_unit_test_setup(evidence_that_was_taken_is_not_taken_again, clean),
 		cmocka_unit_test_setup(evidence_that_can_never_be_stored_is_refused, clean),
