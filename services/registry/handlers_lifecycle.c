@@ -59,18 +59,21 @@ static enum st change_write(struct svc_request *req, const struct change *change
 			    struct str by)
 {
 	struct registry_agent_reply *answer = req->answer;
+	int64_t before_ms = agent->lifecycle.changed_at_ms;
 	struct transition transition = {
 		.number = number,
 		.from = agent->identity.status,
 		.to = *to,
-		.at_ms = req->now_ms,
+		/* this worker may have waited for one whose clock is ahead: history keeps its order
+		 */
+		.at_ms = req->now_ms > before_ms ? req->now_ms : before_ms,
 		.reason = change->reason,
 		.by = by,
 		.approved_by = change->approved_by,
 	};
 
 	TRY(store_transition(req->tx, &transition));
-	condition_put(agent, to, change, req->now_ms);
+	condition_put(agent, to, change, transition.at_ms);
 	TRY(change_emit(req, change, agent, transition.from, by));
 	answer->agent = *agent;
 	return ST_OK;

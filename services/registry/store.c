@@ -131,9 +131,13 @@ const struct db_statement registry_statements[] = {
 			       "revenue_share_pct = $17, settlement_account = $18 WHERE number = "
 			       "$1",
 			       "ittntttTTTitftTnit", "" },
+	/* Behind the version before it whatever the clock says: workers that wait for each other
+	 * and replicas do not agree to the millisecond, and readers as of a time rely on the order.
+	 */
 	[REG_AGENT_VERSION_ADD] = { "agent_version_add",
 				    "INSERT INTO agent_version (" VERSION_COLUMNS ") "
-				    "SELECT number, $2, $3, " PROFILE
+				    "SELECT number, greatest($2, (SELECT max(valid_from_ms) + 1 "
+				    "FROM agent_version WHERE number = $1)), $3, " PROFILE
 				    " FROM agent WHERE number = $1",
 				    "iit", "" },
 	[REG_AGENT_VERSIONS] = { "agent_versions",
@@ -180,23 +184,24 @@ const struct db_statement registry_statements[] = {
 
 	[REG_KILL_AGENTS] = { "kill_agents",
 			      "WITH hit AS (SELECT number, state FROM agent WHERE state <> 4 "
-			      "AND " IN_SCOPE("number") " ORDER BY number FOR UPDATE), "
-							"ended AS (UPDATE agent SET state = 4, "
-							"throttled = false, "
-							"paused_automatically = false, changed_ms "
-							"= $5, reason = $6 "
-							"FROM hit WHERE agent.number = hit.number "
-							"RETURNING agent.number, "
-							"hit.state AS from_state, agent.role, "
-							"agent.tier, agent.unit), "
-							"kept AS (INSERT INTO agent_transition "
-							"(number, at_ms, from_state, to_state, "
-							"throttled, paused_automatically, reason, "
-							"changed_by, kill_id) "
-							"SELECT number, $5, from_state, 4, false, "
-							"false, $6, $7, $8 FROM ended) "
-							"SELECT number, from_state, role, tier, "
-							"unit FROM ended ORDER BY number",
+			      "AND " IN_SCOPE(
+				      "number") " ORDER BY number FOR UPDATE), "
+						"ended AS (UPDATE agent SET state = 4, "
+						"throttled = false, "
+						"paused_automatically = false, changed_ms "
+						"= greatest($5, changed_ms), reason = $6 "
+						"FROM hit WHERE agent.number = hit.number "
+						"RETURNING agent.number, agent.changed_ms, "
+						"hit.state AS from_state, agent.role, "
+						"agent.tier, agent.unit), "
+						"kept AS (INSERT INTO agent_transition "
+						"(number, at_ms, from_state, to_state, "
+						"throttled, paused_automatically, reason, "
+						"changed_by, kill_id) "
+						"SELECT number, changed_ms, from_state, 4, false, "
+						"false, $6, $7, $8 FROM ended) "
+						"SELECT number, from_state, role, tier, "
+						"unit FROM ended ORDER BY number",
 			      "nitnittt", "intnt" },
 	[REG_KILL_CANCEL] = { "kill_cancel",
 			      "UPDATE operation SET state = 4, updated_ms = $5, finished_ms = $5, "

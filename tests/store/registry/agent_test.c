@@ -201,6 +201,43 @@ static void every_version_is_readable_as_of_its_time(void **state)
 	assert_true(str_is(answered()->lifecycle.approved_by, world.steward_id));
 }
 
+/* [AGT-5] The one who was served later came with an earlier time: it waited, or its clock is
+ * behind. */
+static void history_keeps_its_order_when_clocks_do_not_agree(void **state)
+{
+	const char *id = agent_made("Order", GENERATOR);
+	const struct registry_agent_versions_reply *answer;
+	int64_t ahead_ms = world.now_ms + 500;
+	char at[TIME_TEXT_SIZE], before[TIME_TEXT_SIZE];
+
+	(void)state;
+	time_format(ahead_ms + 100, at);
+	agent_activated(id);
+	world.now_ms = ahead_ms;
+	OK("agent_pause", "{\"agent_id\":\"%s\",\"reason\":\"look\"}", id);
+	OK("agent_update",
+	   "{\"agent_id\":\"%s\",\"expected_version\":\"1.0.0\",\"change\":{\"name\":\"V2\"}}", id);
+	world.now_ms -= 300;
+	OK("agent_resume", "{\"agent_id\":\"%s\",\"reason\":\"looked\"}", id);
+	OK("agent_update",
+	   "{\"agent_id\":\"%s\",\"expected_version\":\"1.0.1\",\"change\":{\"name\":\"V3\"}}", id);
+	OK("agent_get", "{\"agent_id\":\"%s\",\"as_of\":\"%s\"}", id, at);
+	assert_int_equal(answered()->identity.status, REGISTRY_AGENT_STATE_ACTIVE);
+	assert_true(str_is(answered()->identity.name, "V3"));
+	OK("agent_versions", "{\"agent_id\":\"%s\",\"limit\":1}", id);
+	answer = world.answer;
+	assert_true(str_is(answer->versions.items[0].version, "1.0.2"));
+	time_format(answer->versions.items[0].valid_from_ms, before);
+	OK("agent_versions", "{\"agent_id\":\"%s\",\"before\":\"%s\",\"limit\":1}", id, before);
+	answer = world.answer; /* no page skips a version of the same millisecond */
+	assert_true(str_is(answer->versions.items[0].version, "1.0.1"));
+	OK("kill", "{\"act\":%s}",
+	   SIGNED(REGISTRY_KILL_ORDER_PURPOSE,
+		  "\"scope\":{\"kind\":\"agent\",\"value\":\"%s\"},\"reason\":\"drill\"", id));
+	OK("agent_get", "{\"agent_id\":\"%s\",\"as_of\":\"%s\"}", id, at);
+	assert_int_equal(answered()->identity.status, REGISTRY_AGENT_STATE_TERMINATED);
+}
+
 static void versions_are_listed_newest_first_by_page(void **state)
 {
 	const char *id = agent_made("Versions", GENERATOR);
@@ -335,6 +372,7 @@ int main(void)
 		cmocka_unit_test(a_change_of_nothing_makes_no_version),
 		cmocka_unit_test(a_change_that_breaks_a_rule_changes_nothing),
 		cmocka_unit_test(every_version_is_readable_as_of_its_time),
+		cmocka_unit_test(history_keeps_its_order_when_clocks_do_not_agree),
 		cmocka_unit_test(versions_are_listed_newest_first_by_page),
 		cmocka_unit_test(another_constitution_is_refused_and_the_refusal_is_evidence),
 		cmocka_unit_test(agents_follow_a_new_constitution_when_they_restart),
