@@ -1,0 +1,1 @@
+$(eval $(call service,meter,piopl-meter))

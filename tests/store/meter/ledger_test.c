@@ -1,0 +1,331 @@
+/* ledger_test.c: wallets, deposits, withdrawals, transfers, reversals, statements, and what the
+ * database itself refuses. */
+#include "fixture.h"
+
+#define USD(amount) "{\"amount\":\"" amount "\",\"currency\":\"USD\"}"
+
+/* [WAL-1] [WAL-2] */
+static void money_moves_between_wallets_and_the_books_balance(void **state)
+{
+	struct id a = wallet_made("ada"), b = wallet_made("bob");
+
+	(void)state;
+	deposited(a, "10.5");
+	OK("wallet_transfer",
+	   "{\"wallet_id\":\"%s\",\"to\":\"%s\",\"amount\":" USD("3.25") ",\"reference\":\"rent\"}",
+	   a.text, b.text);
+	const struct meter_posting_reply *answer = world.answer;
+	assert_int_equal(answer->available.micros, 7250000);
+	assert_true(str_is(answer->transfer.reference, "rent"));
+	assert_true(str_is(answer->transfer.from_wallet, a.text));
+	OK("wallet_withdraw", "{\"wallet_id\":\"%s\",\"amount\":" USD("0.25") "}", b.text);
+	assert_int_equal(available(a), 7250000);
+	assert_int_equal(available(b), 3000000);
+	books_balance();
+	assert_true(events("meter.transfer.posted") >= 3);
+	assert_true(evidence("wallet.transfer", "success") >= 1);
+}
+
+/* [WAL-1] each its own code, the most that would pass, and nothing moved */
+static void refusals_say_the_limit_and_move_nothing(void **state)
+{
+	struct id a = wallet_made("carl"), b = wallet_made("dora");
+
+	(void)state;
+	deposited(a, "2");
+	int64_t transfers = sql_i64("SELECT count(*) FROM meter.transfer");
+	REFUSED(ST_FUNDS_INSUFFICIENT, "/amount", "wallet_transfer",
+		"{\"wallet_id\":\"%s\",\"to\":\"%s\",\"amount\":" USD("2.000001") "}", a.text,
+		b.text);
+	assert_string_equal(world.problem.hint, "at most 2 USD");
+	REFUSED(ST_AMOUNT_NOT_POSITIVE, "/amount", "wallet_transfer",
+		"{\"wallet_id\":\"%s\",\"to\":\"%s\",\"amount\":" USD("0") "}", a.text, b.text);
+	REFUSED(ST_AMOUNT_NOT_POSITIVE, "/amount", "wallet_deposit",
+		"{\"wallet_id\":\"%s\",\"amount\":" USD("-1") "}", a.text);
+	REFUSED(ST_CURRENCY_MISMATCH, "/amount", "wallet_deposit",
+		"{\"wallet_id\":\"%s\",\"amount\":{\"amount\":\"1\",\"currency\":\"EUR\"}}",
+		a.text);
+	REFUSED(ST_SAME_WALLET, "/to", "wallet_transfer",
+		"{\"wallet_id\":\"%s\",\"to\":\"%s\",\"amount\":" USD("1") "}", a.text, a.text);
+	REFUSED(ST_WALLET_UNKNOWN, "/to", "wallet_transfer",
+		"{\"wallet_id\":\"%s\",\"to\":\"wal_00000000-0000-7000-8000-000000000000\","
+		"\"amount\":" USD("1") "}",
+		a.text);
+	REFUSED(ST_WALLET_UNKNOWN, "/wallet_id", "wallet_show",
+		"{\"wallet_id\":\"wal_00000000-0000-7000-8000-000000000000\"}");
+	deposited(a, "9223372036852.775807"); /* up to what an int64 holds */
+	REFUSED(ST_BALANCE_OVERFLOW, "/amount", "wallet_deposit",
+		"{\"wallet_id\":\"%s\",\"amount\":" USD("0.000001") "}", a.text);
+	assert_int_equal(available(a), INT64_MAX);
+	assert_int_equal(sql_i64("SELECT count(*) FROM meter.transfer"), transfers + 1);
+	OK("wallet_withdraw", "{\"wallet_id\":\"%s\",\"amount\":" USD("9223372036854.775807") "}",
+	   a.text);
+	assert_int_equal(available(a), 0);
+	books_balance();
+	assert_int_equal(evidence("wallet.deposit", "refused"), 3);
+}
+
+/* [WAL-2] */
+static void the_reserve_stays(void **state)
+{
+	struct id a = wallet_made("eve"), b = wallet_made("fred");
+
+	(void)state;
+	deposited(a, "5");
+	OK("wallet_set", "{\"wallet_id\":\"%s\",\"reserve\":" USD("3") "}", a.text);
+	REFUSED(ST_RESERVE_PROTECTED, "/amount", "wallet_withdraw",
+		"{\"wallet_id\":\"%s\",\"amount\":" USD("2.000001") "}", a.text);
+	assert_string_equal(world.problem.hint, "at most 2 USD");
+	REFUSED(ST_RESERVE_PROTECTED, "/amount", "wallet_transfer",
+		"{\"wallet_id\":\"%s\",\"to\":\"%s\",\"amount\":" USD("2.5") "}", a.text, b.text);
+	OK("wallet_withdraw", "{\"wallet_id\":\"%s\",\"amount\":" USD("2") "}", a.text);
+	deposited(a, "1"); /* always */
+	assert_int_equal(available(a), 4000000);
+}
+
+/* [WAL-1] corrections are reversals */
+static void a_transfer_is_reversed_once(void **state)
+{
+	struct id a = wallet_made("gus"), b = wallet_made("hal");
+	const struct meter_posting_reply *answer;
+
+	(void)state;
+	deposited(a, "5");
+	OK("wallet_transfer", "{\"wallet_id\":\"%s\",\"to\":\"%s\",\"amount\":" USD("4") "}",
+	   a.text, b.text);
+	answer = world.answer;
+	struct id transfer = id_of(answer->transfer.transfer_id);
+	OK("transfer_reverse", "{\"transfer_id\":\"%s\",\"reference\":\"wrong wallet\"}",
+	   transfer.text);
+	answer = world.answer;
+	struct id reversal = id_of(answer->transfer.transfer_id);
+	assert_true(str_is(answer->transfer.reverses, transfer.text));
+	assert_int_equal(available(a), 5000000);
+	REFUSED(ST_TRANSFER_REVERSED, "/transfer_id", "transfer_reverse",
+		"{\"transfer_id\":\"%s\",\"reference\":\"again\"}", transfer.text);
+	REFUSED(ST_TRANSFER_NOT_REVERSIBLE, "/transfer_id", "transfer_reverse",
+		"{\"transfer_id\":\"%s\",\"reference\":\"back\"}", reversal.text);
+	REFUSED(ST_TRANSFER_UNKNOWN, "/transfer_id", "transfer_reverse",
+		"{\"transfer_id\":\"trf_999999999\",\"reference\":\"none\"}");
+	books_balance();
+}
+
+/* [WAL-1] the money to take back may be gone: then nothing happens */
+static void a_reversal_never_overdraws(void **state)
+{
+	struct id a = wallet_made("ida"), b = wallet_made("jon");
+
+	(void)state;
+	deposited(a, "5");
+	OK("wallet_transfer", "{\"wallet_id\":\"%s\",\"to\":\"%s\",\"amount\":" USD("4") "}",
+	   a.text, b.text);
+	struct id transfer =
+		id_of(((const struct meter_posting_reply *)world.answer)->transfer.transfer_id);
+	OK("wallet_withdraw", "{\"wallet_id\":\"%s\",\"amount\":" USD("1") "}", b.text);
+	REFUSED(ST_FUNDS_INSUFFICIENT, "/amount", "transfer_reverse",
+		"{\"transfer_id\":\"%s\",\"reference\":\"late\"}", transfer.text);
+	assert_int_equal(available(b), 3000000);
+	books_balance();
+}
+
+/* [WAL-1] all or nothing, in order */
+static void a_batch_is_all_or_nothing(void **state)
+{
+	struct id a = wallet_made("kim"), b = wallet_made("leo"), c = wallet_made("mia");
+#define MOVE(amount)                                                                               \
+	"{\"wallet_id\":\"%s\",\"to\":\"%s\",\"amount\":{\"amount\":\"" amount                     \
+	"\",\"currency\":\"USD\"}}"
+
+	(void)state;
+	deposited(a, "1");
+	/* b can pay only because a paid it before */
+	OK("wallet_transfer_batch", "{\"transfers\":[" MOVE("1") "," MOVE("0.75") "]}", a.text,
+	   b.text, b.text, c.text);
+	assert_int_equal(available(b), 250000);
+	REFUSED(ST_FUNDS_INSUFFICIENT, "/transfers/1/amount", "wallet_transfer_batch",
+		"{\"transfers\":[" MOVE("0.2") "," MOVE("0.06") "]}", b.text, a.text, b.text,
+		c.text);
+	assert_int_equal(available(b), 250000);
+	assert_int_equal(available(c), 750000);
+	books_balance();
+}
+
+/* [WAL-4] */
+static void a_statement_adds_up(void **state)
+{
+	struct id a = wallet_made("ned"), b = wallet_made("ola");
+	int64_t balance = 0, at_ms[3];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		world.now_ms += 60000;
+		at_ms[i] = world.now_ms;
+		deposited(a, "1.5");
+		OK("wallet_transfer",
+		   "{\"wallet_id\":\"%s\",\"to\":\"%s\",\"amount\":" USD("0.5") "}", a.text,
+		   b.text);
+	}
+	OK("wallet_statement", "{\"wallet_id\":\"%s\",\"limit\":4}", a.text);
+	const struct meter_wallet_statement_reply *page = world.answer;
+	assert_int_equal(page->entries.count, 4);
+	assert_int_equal(page->opening.micros, 0);
+	for (size_t i = 0; i < page->entries.count; i++) {
+		balance += page->entries.items[i].amount.micros;
+		assert_int_equal(page->entries.items[i].balance.micros, balance);
+	}
+	struct id next = id_of(page->next);
+	OK("wallet_statement", "{\"wallet_id\":\"%s\",\"limit\":4,\"after\":\"%s\"}", a.text,
+	   next.text);
+	page = world.answer;
+	assert_int_equal(page->entries.count, 2);
+	assert_int_equal(page->opening.micros, balance);
+	assert_null(page->next.data);
+	char time[TIME_TEXT_SIZE];
+	for (int i = 0; i < 3; i++) {
+		time_format(at_ms[i], time);
+		OK("wallet_balance", "{\"wallet_id\":\"%s\",\"at\":\"%s\"}", a.text, time);
+		assert_int_equal(
+			((const struct meter_wallet_balance_reply *)world.answer)->available.micros,
+			1000000 * (i + 1));
+		time_format(at_ms[i] - 1, time);
+		OK("wallet_balance", "{\"wallet_id\":\"%s\",\"at\":\"%s\"}", a.text, time);
+		assert_int_equal(
+			((const struct meter_wallet_balance_reply *)world.answer)->available.micros,
+			1000000 * i);
+	}
+}
+
+static bool refused_by_database(const char *sql)
+{
+	static const struct db_statement *const tables[] = { svc_statements };
+	struct db_statement statement = { "outsider", sql, "", "" };
+	const struct db_statement table[] = { statement, { .name = NULL } };
+	struct problem problem = { 0 };
+	struct db_tx *tx;
+
+	(void)tables;
+	const struct db_statement *const own[] = { table };
+	struct db *db = db_open(harness_conninfo(world.harness, "meter"), own, 1);
+	if (db_ready(db, &problem) != ST_OK)
+		fail_msg("%s: %s", sql, problem.detail);
+	assert_int_equal(db_begin(db, &tx, &problem), ST_OK);
+	enum st st = db_write0(tx, &table[0], DB_ANY_ROWS, ST_INTERNAL);
+	if (st == ST_OK)
+		st = db_check(tx);
+	db_rollback(tx);
+	db_close(db);
+	return st != ST_OK;
+}
+
+/* [WAL-1] by privileges, and below them by triggers and constraints */
+static void the_database_itself_keeps_the_books(void **state)
+{
+	struct id a = wallet_made("pia");
+
+	(void)state;
+	deposited(a, "1");
+	assert_true(refused_by_database("UPDATE transfer SET amount = amount + 1"));
+	assert_true(refused_by_database("DELETE FROM transfer"));
+	assert_true(refused_by_database("UPDATE transfer_note SET reference = 'x'"));
+	assert_true(refused_by_database("DELETE FROM account"));
+	assert_true(refused_by_database("DELETE FROM activity"));
+	assert_true(refused_by_database("UPDATE price_table SET cpu = 0"));
+	assert_true(refused_by_database("UPDATE account SET balance = -1 WHERE id > 0"));
+	assert_true(refused_by_database("DELETE FROM transfer_202601"));
+	assert_false(refused_by_database("UPDATE wallet SET title = title"));
+	/* the owner is refused by the trigger */
+	assert_int_equal(sql_i64("SELECT count(*) FROM pg_trigger WHERE tgname LIKE "
+				 "'%%append_only' AND NOT tgisinternal"),
+			 sql_i64("SELECT 5 + count(*) FROM pg_class WHERE relname ~ "
+				 "'^transfer_[0-9]{6}$'"));
+}
+
+/* [WAL-4] a book that was altered behind our back is found */
+static void the_audit_finds_what_does_not_add_up(void **state)
+{
+	struct id a = wallet_made("quin");
+
+	(void)state;
+	deposited(a, "1");
+	books_balance();
+	harness_sql(world.harness,
+		    "UPDATE meter.account SET balance = balance + 7 WHERE id = (SELECT max(number) "
+		    "* 2 FROM meter.wallet)");
+	OK("wallet_audit", "{}");
+	const struct meter_wallet_audit_reply *audit = world.answer;
+	assert_false(audit->balanced);
+	assert_int_equal(audit->faults.count, 1);
+	assert_int_equal(audit->faults.items[0].rule,
+			 METER_AUDIT_FAULT_RULE_BALANCE_IS_SUM_OF_ENTRIES);
+	assert_int_equal(audit->faults.items[0].found, audit->faults.items[0].expected + 7);
+	harness_sql(world.harness,
+		    "UPDATE meter.account SET balance = balance - 7 WHERE id = (SELECT max(number) "
+		    "* 2 FROM meter.wallet)");
+	books_balance();
+}
+
+static void wallets_are_listed_by_owner(void **state)
+{
+	(void)state;
+	OK("wallet_create", "{\"owner\":\"rosa\",\"currency\":\"USD\",\"tier\":2}");
+	assert_int_equal(((const struct meter_wallet_reply *)world.answer)->wallet.caps.sandboxes,
+			 1024);
+	REFUSED(ST_WALLET_EXISTS, "/owner", "wallet_create",
+		"{\"owner\":\"rosa\",\"currency\":\"USD\"}");
+	REFUSED(ST_CURRENCY_UNKNOWN, "/currency", "wallet_create",
+		"{\"owner\":\"rosa\",\"currency\":\"XAU\"}");
+	OK("wallet_create", "{\"owner\":\"rosa\",\"currency\":\"EUR\"}");
+	OK("wallet_list", "{\"owner\":\"rosa\"}");
+	assert_int_equal(((const struct meter_wallet_list_reply *)world.answer)->wallets.count, 2);
+}
+
+/* Months come and go by the clock; an account's own times never go back. */
+static void the_clock_may_jump(void **state)
+{
+	struct id a = wallet_made("sam");
+
+	(void)state;
+	deposited(a, "1");
+	world.now_ms += INT64_C(100) * 86400000;
+	deposited(a, "1");
+	world.now_ms -= 5000; /* another worker's clock */
+	deposited(a, "1");
+	OK("wallet_statement", "{\"wallet_id\":\"%s\"}", a.text);
+	const struct meter_wallet_statement_reply *page = world.answer;
+	assert_int_equal(page->entries.count, 3);
+	assert_int_equal(page->entries.items[2].at_ms, page->entries.items[1].at_ms);
+	assert_int_equal(page->entries.items[2].balance.micros, 3000000);
+	books_balance();
+}
+
+static int start(void **state)
+{
+	(void)state;
+	world_start();
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	world_stop();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(money_moves_between_wallets_and_the_books_balance),
+		cmocka_unit_test(refusals_say_the_limit_and_move_nothing),
+		cmocka_unit_test(the_reserve_stays),
+		cmocka_unit_test(a_transfer_is_reversed_once),
+		cmocka_unit_test(a_reversal_never_overdraws),
+		cmocka_unit_test(a_batch_is_all_or_nothing),
+		cmocka_unit_test(a_statement_adds_up),
+		cmocka_unit_test(the_database_itself_keeps_the_books),
+		cmocka_unit_test(the_audit_finds_what_does_not_add_up),
+		cmocka_unit_test(wallets_are_listed_by_owner),
+		cmocka_unit_test(the_clock_may_jump),
+	};
+	return cmocka_run_group_tests(tests, start, stop);
+}
