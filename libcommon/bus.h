@@ -89,10 +89,13 @@ struct bus_open_replies {
 	char replies[][BUS_REPLY_MAX];
 };
 
+#define MAILBOX_BYTES_MAX (64 * 1024 * 1024)     /* waiting; past it a mailbox is full */
+#define MAILBOX_TAKE_BYTES_MAX (2 * 1024 * 1024) /* of messages taken together; one always is */
 struct mailbox;
 struct mailbox *mailbox_new(size_t capacity, struct bus_open_replies *open_replies);
 void mailbox_free(struct mailbox *mailbox);
-/* Waits up to `timeout_ms` for the first message, then takes what is there, at most `max`. */
+/* Waits up to `timeout_ms` for the first message, then takes what is there, at most `max` and
+ * MAILBOX_TAKE_BYTES_MAX. */
 size_t mailbox_take(struct mailbox *mailbox, struct bus_message *ret, size_t max,
 		    uint32_t timeout_ms);
 /* The `count` messages taken first are answered; their reply subjects are forgotten. */

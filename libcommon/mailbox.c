@@ -18,6 +18,7 @@ struct mailbox {
 	uint64_t taken;
 	uint64_t done;
 	uint64_t refused;
+	size_t waiting_bytes; /* put and not taken */
 	bool woken;
 	int notify_fd;
 	struct bus_message slots[];
@@ -66,12 +67,14 @@ static void remember_reply(struct mailbox *mailbox, const char *reply)
 bool mailbox_put(struct mailbox *mailbox, const struct bus_message *message)
 {
 	pthread_mutex_lock(&mailbox->lock);
-	bool fits = mailbox->put - mailbox->done < mailbox->capacity;
+	bool fits = mailbox->put - mailbox->done < mailbox->capacity &&
+		    mailbox->waiting_bytes + message->data.size <= MAILBOX_BYTES_MAX;
 	bool first = mailbox->put == mailbox->taken;
 	if (fits) {
 		remember_reply(mailbox, message->reply);
 		mailbox->slots[mailbox->put % mailbox->capacity] = *message;
 		mailbox->put++;
+		mailbox->waiting_bytes += message->data.size;
 		pthread_cond_signal(&mailbox->filled);
 	} else {
 		mailbox->refused++;
@@ -102,13 +105,21 @@ static void wait_filled(struct mailbox *mailbox, uint32_t timeout_ms)
 size_t mailbox_take(struct mailbox *mailbox, struct bus_message *ret, size_t max,
 		    uint32_t timeout_ms)
 {
-	size_t count = 0;
+	size_t count = 0, bytes = 0;
 
 	pthread_mutex_lock(&mailbox->lock);
 	if (mailbox->put == mailbox->taken && timeout_ms > 0)
 		wait_filled(mailbox, timeout_ms);
-	while (count < max && mailbox->taken < mailbox->put)
-		ret[count++] = mailbox->slots[mailbox->taken++ % mailbox->capacity];
+	while (count < max && mailbox->taken < mailbox->put) {
+		const struct bus_message *next =
+			&mailbox->slots[mailbox->taken % mailbox->capacity];
+		bytes += next->data.size;
+		if (count > 0 && bytes > MAILBOX_TAKE_BYTES_MAX)
+			break;
+		ret[count++] = *next;
+		mailbox->taken++;
+		mailbox->waiting_bytes -= next->data.size;
+	}
 	pthread_mutex_unlock(&mailbox->lock);
 	return count;
 }

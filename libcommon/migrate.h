@@ -15,7 +15,7 @@
 #include "db.h"
 
 /* The highest number in migrations/library this library knows. */
-#define MIGRATE_LIBRARY_VERSION 1
+#define MIGRATE_LIBRARY_VERSION 2
 #define MIGRATE_FILES_MAX 1000 /* in one folder */
 #define MIGRATE_FILE_BYTES_MAX (1024 * 1024)
 #define MIGRATE_SERVICE_NAME_BYTES_MAX 40

@@ -152,6 +152,13 @@ struct svc_scope svc_scope_of_tick(struct svc_tick_context *tick);
 MUST_CHECK enum st svc_emit_in(const struct svc_scope *scope, const struct proto_event *event,
 			       const struct str *subjects, const void *data, size_t count);
 
+/* Evidence of an act. Alone in its transaction it is told as evidence.recorded; several are told
+ * together as evidence.packed, which costs everyone on the way an event instead of many. */
+#define SVC_EVIDENCE_PACK_MAX 256
+struct common_evidence;
+MUST_CHECK enum st svc_evidence_emit(const struct svc_scope *scope,
+				     const struct common_evidence *evidence);
+
 /* The service's own signing key and everyone's public ones. */
 const struct keyring *svc_keyring(const struct svc *svc);
 const struct signing_key *svc_signing_key(const struct svc *svc);

@@ -49,7 +49,9 @@ static enum st outbox_reserve(struct svc_outbox *outbox, struct arena *arena, si
 		return ST_OK;
 	while (capacity < outbox->count + more)
 		capacity = capacity ? capacity * 2 : OUTBOX_STEP;
-	struct svc_outbox next = { .count = outbox->count, .capacity = capacity };
+	struct svc_outbox next = { .evidence = outbox->evidence,
+				   .count = outbox->count,
+				   .capacity = capacity };
 	size_t n = outbox->count;
 	next.event_ids = grow(arena, outbox->event_ids, n, capacity, sizeof(struct str));
 	next.types = grow(arena, outbox->types, n, capacity, sizeof(struct str));
@@ -73,14 +75,13 @@ static struct str type_of(const struct svc *svc, struct arena *arena,
 	return arena_printf(arena, "%s.%s", svc->definition->name, event->type);
 }
 
-static enum st outbox_add(const struct svc_scope *scope, const struct proto_event *event,
-			  struct str type, struct str subject, const void *data)
+/* There is room for it. */
+static enum st outbox_put(const struct svc_scope *scope, struct str type, struct str subject,
+			  struct str text)
 {
 	struct svc_outbox *outbox = &scope->svc->outbox;
-	struct str text;
 	char id[UUID_TEXT_SIZE];
 
-	TRY(proto_encode(event->data, data, scope->arena, &text));
 	if (text.size > SVC_OUTBOX_ROW_BYTES_MAX)
 		return ST_MESSAGE_TOO_LARGE;
 	uuid_make(scope->now_ms, id);
@@ -108,10 +109,28 @@ enum st svc_emit_in(const struct svc_scope *scope, const struct proto_event *eve
 	if (!type.data)
 		return ST_TOO_LARGE;
 	TRY(outbox_reserve(&svc->outbox, scope->arena, count));
-	for (size_t i = 0; i < count; i++)
-		TRY(outbox_add(scope, event, type, subjects[i],
-			       (const char *)data + i * event->data->size_bytes));
+	for (size_t i = 0; i < count; i++) {
+		struct str text;
+		TRY(proto_encode(event->data, (const char *)data + i * event->data->size_bytes,
+				 scope->arena, &text));
+		TRY(outbox_put(scope, type, subjects[i], text));
+	}
 	return ST_OK;
+}
+
+enum st svc_outbox_add(struct svc *svc, const struct proto_event *event,
+		       const struct svc_evidence_item *from, struct str subject, struct str text)
+{
+	const struct svc_scope scope = { .svc = svc,
+					 .arena = &svc->arena,
+					 .now_ms = from->time_ms,
+					 .trace_id = from->trace_id };
+	struct str type = type_of(svc, &svc->arena, event);
+
+	if (!type.data)
+		return ST_TOO_LARGE;
+	TRY(outbox_reserve(&svc->outbox, &svc->arena, 1));
+	return outbox_put(&scope, type, subject, text);
 }
 
 enum st svc_emit(struct svc_request *req, const struct proto_event *event, struct str subject,
@@ -133,11 +152,14 @@ enum st svc_emit_many(struct svc_request *req, const struct proto_event *event,
 enum st svc_outbox_write(struct svc *svc, struct db_tx *tx)
 {
 	const struct svc_outbox *outbox = &svc->outbox;
-	size_t n = outbox->count;
 
+	TRY(svc_evidence_pack(svc));
+	size_t n = outbox->count;
 	if (n == 0)
 		return ST_OK;
-	return db_write(tx, &svc_statements[SVC_OUTBOX_INSERT], (int64_t)n, ST_INTERNAL,
+	/* Arrays of one length make as many rows or fail: they need not be counted, so that the
+	 * insert may travel with its COMMIT. */
+	return db_write(tx, &svc_statements[SVC_OUTBOX_INSERT], DB_ANY_ROWS, ST_INTERNAL,
 			DB_TEXTS(outbox->event_ids, n), DB_TEXTS(outbox->types, n),
 			DB_TEXTS(outbox->subjects, n), DB_TEXTS(outbox->trace_ids, n),
 			DB_I64S(outbox->times_ms, n), DB_BYTESS(outbox->datas, n));

@@ -75,8 +75,21 @@ struct svc_shared {
 	struct svc_process processes[SVC_PROCESSES_MAX];
 };
 
+/* Evidence of the transaction that is open, as text. */
+struct svc_evidence_item {
+	struct str text, evidence_id, trace_id;
+	int64_t time_ms;
+};
+
+struct svc_evidence {
+	size_t count;
+	size_t capacity;
+	struct svc_evidence_item *items;
+};
+
 /* Events of the transaction that is open, written in one statement before it commits. */
 struct svc_outbox {
+	struct svc_evidence evidence; /* becomes events when the transaction ends */
 	size_t count;
 	size_t capacity;
 	struct str *event_ids;
@@ -163,6 +176,12 @@ void svc_note_database(struct svc *svc, enum st st, const struct problem *proble
 /* Outbox (svc_emit.c) */
 MUST_CHECK enum st svc_outbox_write(struct svc *svc, struct db_tx *tx);
 void svc_outbox_reset(struct svc *svc);
+/* An event whose text is made already; time and trace are those of `from`. */
+MUST_CHECK enum st svc_outbox_add(struct svc *svc, const struct proto_event *event,
+				  const struct svc_evidence_item *from, struct str subject,
+				  struct str text);
+/* What was collected by svc_evidence_emit becomes events (svc_evidence.c). */
+MUST_CHECK enum st svc_evidence_pack(struct svc *svc);
 void svc_outbox_wake_relay(struct svc *svc);
 
 /* Idempotency (svc_idempotency.c). `ret_answer.data` is set when an answer is stored already. */

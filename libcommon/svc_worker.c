@@ -212,6 +212,7 @@ static enum st job_handle(struct job *job)
 static bool job_run(struct svc *svc, struct job *job, struct db_tx *tx)
 {
 	size_t writes = db_tx_writes(tx), events = svc->outbox.count;
+	size_t evidence = svc->outbox.evidence.count;
 
 	job->req.tx = tx;
 	job->req.problem = (struct problem){ 0 };
@@ -225,6 +226,7 @@ static bool job_run(struct svc *svc, struct job *job, struct db_tx *tx)
 	if (job->req.keep_writes)
 		return true;
 	svc->outbox.count = events;
+	svc->outbox.evidence.count = evidence;
 	return db_tx_writes(tx) == writes;
 }
 

@@ -118,6 +118,6 @@ $(BUILD)/test/bench/bench: $(BENCH_OBJ) $(BUILD)/obj/probe_contract.o $(TEST_LIB
 	@$(CC) $(LDFLAGS) $^ -o $@ -lcjson $(LIBS_ALL)
 
 .PHONY: bench
-bench: deps ## measure; prints a table and writes build/bench.json
+bench: deps ## measure (BENCH="policy.decide token": only these); prints a table and writes build/bench.json
 	@$(MAKE) --no-print-directory -j2 all $(BUILD)/test/bench/bench
-	@$(BUILD)/test/bench/bench
+	@BENCH="$(BENCH)" $(BUILD)/test/bench/bench

@@ -161,7 +161,7 @@ static enum st heads_ask(struct audit_cache *cache, const struct svc_scope *scop
 }
 
 static enum st entries_fill(struct audit_cache *cache, const struct svc_scope *scope,
-			    const struct svc_event *events, size_t count,
+			    const struct audit_item *items, size_t count,
 			    struct audit_entry *entries)
 {
 	struct str *agents = ARENA_ARRAY(scope->arena, struct str, count);
@@ -171,11 +171,11 @@ static enum st entries_fill(struct audit_cache *cache, const struct svc_scope *s
 	if (!agents)
 		return ST_TOO_LARGE;
 	for (size_t i = 0; i < count; i++) {
-		const struct common_evidence *evidence = events[i].data;
+		const struct common_evidence *evidence = items[i].evidence;
 		struct audit_entry *entry = &entries[i];
 
 		*entry = (struct audit_entry){ .evidence = evidence,
-					       .source_sequence = events[i].sequence };
+					       .source_sequence = items[i].source_sequence };
 		TRY(part_of(cache, evidence->domain, month, scope, &entry->part));
 		entry->head = audit_heads_of(&cache->heads, evidence->agent_id);
 		if (!entry->head)
@@ -380,7 +380,7 @@ static enum st batch_write(const struct svc_scope *scope, struct str source,
 }
 
 static enum st batch_append(struct audit_service *audit, const struct svc_scope *scope,
-			    struct svc_event *events, size_t count)
+			    struct str source, const struct audit_item *items, size_t count)
 {
 	struct audit_entry *entries = ARENA_ARRAY(scope->arena, struct audit_entry, count);
 	struct audit_node_run nodes[AUDIT_TILE_LEVELS];
@@ -392,34 +392,33 @@ static enum st batch_append(struct audit_service *audit, const struct svc_scope 
 	/* From here until it is all queued the cache is between two trees: heads are marked as
 	 * loaded before the server says what they are, partitions as open before they are kept. */
 	cache->valid = false;
-	TRY(entries_fill(cache, scope, events, count, entries));
-	TRY(records_append(scope, &cache->tree, events[0].source, entries, count, nodes));
-	TRY(batch_write(scope, events[0].source, entries, count, nodes, &cache->tree));
+	TRY(entries_fill(cache, scope, items, count, entries));
+	TRY(records_append(scope, &cache->tree, source, entries, count, nodes));
+	TRY(batch_write(scope, source, entries, count, nodes, &cache->tree));
 	cache->valid = true;
 	return ST_OK;
 }
 
 /* Only what can never be stored is set aside: a name that PostgreSQL has no text for. */
-static enum st evidence_check(const struct svc_event *events, size_t count)
+static enum st evidence_check(const struct audit_item *items, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		const struct common_evidence *evidence = events[i].data;
-
-		ASSERT(i == 0 || events[i].sequence > events[i - 1].sequence);
-		if (memchr(evidence->agent_id.data, '\0', evidence->agent_id.size))
+		ASSERT(i == 0 || items[i].source_sequence >= items[i - 1].source_sequence);
+		if (memchr(items[i].evidence->agent_id.data, '\0',
+			   items[i].evidence->agent_id.size))
 			return ST_MESSAGE_INVALID;
 	}
 	return ST_OK;
 }
 
-enum st audit_on_evidence(struct svc_event *events, size_t count)
+static enum st items_append(struct svc_event *first, const struct audit_item *items, size_t count)
 {
-	struct svc_scope scope = svc_scope_of_event(&events[0]);
+	struct svc_scope scope = svc_scope_of_event(first);
 
-	TRY(evidence_check(events, count));
-	for (size_t i = 0; i < count; i += AUDIT_BATCH_MAX) {
-		size_t n = count - i < AUDIT_BATCH_MAX ? count - i : AUDIT_BATCH_MAX;
-		enum st st = batch_append(events[0].state, &scope, events + i, n);
+	TRY(evidence_check(items, count));
+	for (size_t n; count > 0; count -= n, items += n) {
+		n = audit_items_cut(items, count);
+		enum st st = batch_append(first->state, &scope, first->source, items, n);
 
 		if (st == ST_OK)
 			continue;
@@ -430,12 +429,42 @@ enum st audit_on_evidence(struct svc_event *events, size_t count)
 		log_write(LOG_ERROR,
 			  &(struct log_fields){ .category = "append", .status = st_info(st)->code },
 			  "evidence of \"%.*s\" from sequence %lld waits: %s",
-			  STR_ARG(events[0].source), (long long)events[i].sequence,
+			  STR_ARG(first->source), (long long)items[0].source_sequence,
 			  db_tx_error(scope.tx));
-		return problem_set(&events[0].problem, ST_UNAVAILABLE, "", "%s: %s",
-				   st_info(st)->code, db_tx_error(scope.tx));
+		return problem_set(&first->problem, ST_UNAVAILABLE, "", "%s: %s", st_info(st)->code,
+				   db_tx_error(scope.tx));
 	}
 	return ST_OK;
+}
+
+enum st audit_on_evidence(struct svc_event *events, size_t count)
+{
+	struct audit_item *items = ARENA_ARRAY(events[0].arena, struct audit_item, count);
+
+	if (!items)
+		return ST_TOO_LARGE;
+	for (size_t i = 0; i < count; i++)
+		items[i] = (struct audit_item){ events[i].data, events[i].sequence };
+	return items_append(&events[0], items, count);
+}
+
+enum st audit_on_evidence_packed(struct svc_event *events, size_t count)
+{
+	struct audit_item *items;
+	size_t total = 0, n = 0;
+
+	for (size_t i = 0; i < count; i++)
+		total += ((const struct common_evidence_pack *)events[i].data)->records.count;
+	items = ARENA_ARRAY(events[0].arena, struct audit_item, total);
+	if (!items)
+		return ST_TOO_LARGE;
+	for (size_t i = 0; i < count; i++) {
+		const struct common_evidence_pack *pack = events[i].data;
+		for (size_t k = 0; k < pack->records.count; k++)
+			items[n++] =
+				(struct audit_item){ &pack->records.items[k], events[i].sequence };
+	}
+	return items_append(&events[0], items, n);
 }
 
 enum st audit_on_terminated(struct svc_event *event)

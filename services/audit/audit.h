@@ -8,6 +8,7 @@
 #include "id.h"
 
 #define AUDIT_BATCH_MAX 512  /* records of one append */
+#define AUDIT_PACK_MAX 256   /* evidence in one event, by the contract */
 #define AUDIT_CLASSES_MAX 64 /* retention classes */
 #define AUDIT_CLASS_SIZE 129
 #define AUDIT_HEADS_MAX 65536 /* chain heads kept in memory */
@@ -118,6 +119,15 @@ void audit_heads_clear(struct audit_heads *heads);
 struct audit_head *audit_heads_of(struct audit_heads *heads, struct str agent_id);
 
 /* ---- appending ---- */
+
+/* Evidence and the sequence of the event that brought it, alone or packed with others. */
+struct audit_item {
+	const struct common_evidence *evidence;
+	int64_t source_sequence;
+};
+
+/* How many of `items` go into one append: the records of one event stay together. */
+size_t audit_items_cut(const struct audit_item *items, size_t count);
 
 struct audit_entry {
 	const struct common_evidence *evidence;

@@ -88,6 +88,19 @@ static void node_take(void *context, int level, int64_t index, const struct hash
 	run->hashes[run->count++] = *hash;
 }
 
+size_t audit_items_cut(const struct audit_item *items, size_t count)
+{
+	size_t n = AUDIT_BATCH_MAX;
+
+	_Static_assert(AUDIT_BATCH_MAX >= AUDIT_PACK_MAX, "an event fits into an append");
+	if (count <= AUDIT_BATCH_MAX)
+		return count;
+	while (n > 0 && items[n - 1].source_sequence == items[n].source_sequence)
+		n--;
+	ASSERT(n > 0);
+	return n;
+}
+
 static enum st entry_link(struct audit_entry *entry, struct str source, int64_t position,
 			  struct arena *arena)
 {

@@ -123,6 +123,7 @@ enum audit_statement {
 
 /* ---- append.c: evidence becomes records ---- */
 MUST_CHECK enum st audit_on_evidence(struct svc_event *events, size_t count);
+MUST_CHECK enum st audit_on_evidence_packed(struct svc_event *events, size_t count);
 MUST_CHECK enum st audit_on_terminated(struct svc_event *event);
 /* The cache as the database has it; locks the tree for the rest of the transaction. */
 MUST_CHECK enum st audit_cache_load(struct audit_service *audit, const struct svc_scope *scope);

@@ -1,6 +1,7 @@
 /* decision.c: one decision: what is known and asked for, decided, and written down with its
  * evidence and its reservation in the transaction of the answer. */
 #include <assert.h>
+#include <stdio.h>
 
 #include "id.h"
 #include "service.h"
@@ -417,7 +418,8 @@ static enum st evidence_emit(struct svc_request *req, const struct policy_decide
 		evidence.context.user_id = in->on_behalf_of->user;
 		evidence.context.session_id = in->on_behalf_of->session_id;
 	}
-	return svc_emit(req, &EVT_EVIDENCE_RECORDED, out->evidence_id, &evidence);
+	struct svc_scope scope = svc_scope_of_request(req);
+	return svc_evidence_emit(&scope, &evidence);
 }
 
 static enum st request_recorded(struct svc_request *req, const struct policy_decide_request *in,
@@ -477,21 +479,44 @@ static struct str reasons_text(struct svc_request *req, const struct agent *agen
 	return buf_str(&buf);
 }
 
+/* "evd_" and a UUID. */
+static void id_bytes(struct str id, uint8_t ret[UUID_BYTES])
+{
+	size_t n = 0;
+
+	for (size_t i = 4; i < id.size && n < UUID_BYTES * 2; i++) {
+		char c = id.data[i];
+		if (c == '-')
+			continue;
+		uint8_t nibble = (uint8_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+		ret[n / 2] = (uint8_t)(n % 2 ? ret[n / 2] | nibble : nibble << 4);
+		n++;
+	}
+	ASSERT(n == UUID_BYTES * 2);
+}
+
+static void id_text(const uint8_t id[UUID_BYTES], char ret[UUID_TEXT_SIZE])
+{
+	snprintf(ret, UUID_TEXT_SIZE,
+		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", id[0],
+		 id[1], id[2], id[3], id[4], id[5], id[6], id[7], id[8], id[9], id[10], id[11],
+		 id[12], id[13], id[14], id[15]);
+}
+
 static enum st decision_record(struct svc_request *req, const struct policy_decide_request *in,
 			       const struct decide_input *input, int64_t number_,
 			       enum verdict shadow, const struct decision *decision,
 			       const struct policy_decision *out)
 {
-	struct policy_service *policy = req->state;
-	struct decision_rows *rows = &policy->rows;
+	struct decision_rows *rows = &((struct policy_service *)req->state)->rows;
 	bool passes = out->verdict <= POLICY_VERDICT_MODIFY;
 	size_t i = rows->count;
-	struct str request, id = out->evidence_id;
+	struct str request;
 
 	if (i == DECISIONS_BATCH_MAX)
 		return ST_TOO_LARGE;
 	TRY(request_recorded(req, in, input->tool.operation, &request));
-	rows->evidence_ids[i] = (struct str){ id.data + 4, id.size - 4 };
+	id_bytes(out->evidence_id, rows->ids[i]);
 	rows->numbers[i] = number_;
 	rows->tools[i] = in->tool;
 	rows->verdicts[i] = (int32_t)out->verdict;
@@ -500,27 +525,54 @@ static enum st decision_record(struct svc_request *req, const struct policy_deci
 	rows->reasons[i] = reasons_text(req, input->agent, decision);
 	rows->reserved[i] = out->has_reserved ? out->reserved.micros : 0;
 	rows->outcomes[i] = passes || out->has_reserved ? 0 : 4;
-	rows->due_ms[i] = req->now_ms + policy->reservation_ms;
 	if (!rows->reasons[i].data)
 		return ST_TOO_LARGE;
 	rows->count++;
 	return ST_OK;
 }
 
+static bool none_is_awaited(const struct decision_rows *rows)
+{
+	for (size_t i = 0; i < rows->count; i++)
+		if (rows->outcomes[i] == 0)
+			return false;
+	return true;
+}
+
 enum st decisions_write(const struct svc_scope *scope, struct policy_service *policy)
 {
 	struct decision_rows *r = &policy->rows;
+	char first[UUID_TEXT_SIZE], last[UUID_TEXT_SIZE];
 	size_t n = r->count;
 
 	if (n == 0)
 		return ST_OK;
+	id_text(r->ids[0], first);
+	id_text(r->ids[n - 1], last);
+	struct str ids = { (const char *)r->ids, n * UUID_BYTES };
+	bool swept = none_is_awaited(r);
 	r->count = 0;
-	return db_write(scope->tx, &policy_statements[POL_DECISIONS_INSERT], (int64_t)n,
-			ST_INTERNAL, DB_I64(scope->now_ms), DB_I64(policy->version),
-			DB_TEXTS(r->evidence_ids, n), DB_I64S(r->numbers, n), DB_TEXTS(r->tools, n),
-			DB_I32S(r->verdicts, n), DB_I32S(r->shadows, n), DB_BYTESS(r->requests, n),
-			DB_TEXTS(r->reasons, n), DB_I64S(r->reserved, n), DB_I32S(r->outcomes, n),
-			DB_I64S(r->due_ms, n));
+	return db_write(scope->tx, &policy_statements[POL_RUN_INSERT], 1, ST_INTERNAL,
+			DB_UUID(str_of(first)), DB_UUID(str_of(last)), DB_I64(scope->now_ms),
+			DB_I64(scope->now_ms + policy->reservation_ms), DB_I64(policy->version),
+			DB_BOOL(swept), DB_BYTES(ids), DB_I64S(r->numbers, n),
+			DB_TEXTS(r->tools, n), DB_I32S(r->verdicts, n), DB_I32S(r->shadows, n),
+			DB_BYTESS(r->requests, n), DB_TEXTS(r->reasons, n), DB_I64S(r->reserved, n),
+			DB_I32S(r->outcomes, n));
+}
+
+struct decision_mark decisions_mark(const struct policy_service *policy)
+{
+	return (struct decision_mark){ policy->rows.count, policy->change_count };
+}
+
+enum st decisions_end(struct policy_service *policy, struct decision_mark mark, enum st st)
+{
+	if (st == ST_OK)
+		return ST_OK;
+	policy->rows.count = mark.rows;
+	meters_undo(policy, mark.changes);
+	return st;
 }
 
 /* -- deciding -- */

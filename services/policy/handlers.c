@@ -123,6 +123,7 @@ enum st policy_batch(const struct svc_scope *scope, void *state, enum svc_batch_
 		policy->batch_open = true;
 		policy->meters_locked = false;
 		policy->rows.count = 0;
+		policy->change_count = 0;
 		return state_refresh(scope, policy);
 	case SVC_BATCH_END:
 		TRY(decisions_write(scope, policy));

@@ -93,7 +93,9 @@ enum st on_access_evaluation(struct svc_request *req)
 	const struct policy_access_evaluation_request *in = req->body;
 	const struct access access = { &in->subject, &in->action, &in->resource, in->context };
 
-	return access_decide(req, &access, req->answer);
+	struct decision_mark mark = decisions_mark(req->state);
+
+	return decisions_end(req->state, mark, access_decide(req, &access, req->answer));
 }
 
 static bool ends_here(const struct policy_access_evaluations_request *in, bool decision)
@@ -108,7 +110,7 @@ static bool ends_here(const struct policy_access_evaluations_request *in, bool d
 		       POLICY_ACCESS_OPTIONS_EVALUATIONS_SEMANTIC_PERMIT_ON_FIRST_PERMIT;
 }
 
-enum st on_access_evaluations(struct svc_request *req)
+static enum st evaluations_decide(struct svc_request *req)
 {
 	const struct policy_access_evaluations_request *in = req->body;
 	struct policy_access_evaluations_reply *out = req->answer;
@@ -135,4 +137,11 @@ enum st on_access_evaluations(struct svc_request *req)
 			break;
 	}
 	return ST_OK;
+}
+
+enum st on_access_evaluations(struct svc_request *req)
+{
+	struct decision_mark mark = decisions_mark(req->state);
+
+	return decisions_end(req->state, mark, evaluations_decide(req));
 }

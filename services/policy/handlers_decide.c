@@ -8,7 +8,9 @@
 
 enum st on_decide(struct svc_request *req)
 {
-	return decision_make(req, req->body, true, req->answer);
+	struct decision_mark mark = decisions_mark(req->state);
+
+	return decisions_end(req->state, mark, decision_make(req, req->body, true, req->answer));
 }
 
 enum st on_try(struct svc_request *req)
@@ -25,8 +27,11 @@ enum st on_decide_many(struct svc_request *req)
 
 	if (!items)
 		return ST_TOO_LARGE;
-	for (size_t i = 0; i < in->requests.count; i++)
-		TRY(decision_make(req, &in->requests.items[i], true, &items[i]));
+	struct decision_mark mark = decisions_mark(req->state);
+	enum st st = ST_OK;
+	for (size_t i = 0; i < in->requests.count && st == ST_OK; i++)
+		st = decision_make(req, &in->requests.items[i], true, &items[i]);
+	TRY(decisions_end(req->state, mark, st));
 	out->decisions.items = items;
 	out->decisions.count = in->requests.count;
 	return ST_OK;
@@ -129,7 +134,7 @@ enum st on_outcome_report(struct svc_request *req)
 	if (!uuid_valid(uuid))
 		return svc_refuse(req, ST_NOT_FOUND, "/evidence_id", "no such decision");
 	TRY(meters_lock(&scope, req->state));
-	TRY(db_query(req->tx, &policy_statements[POL_DECISION_LOCK], req->arena, &rows,
+	TRY(db_query(req->tx, &policy_statements[POL_DECISION_STATE], req->arena, &rows,
 		     DB_UUID(uuid)));
 	if (rows.count == 0)
 		return svc_refuse(req, ST_NOT_FOUND, "/evidence_id", "no such decision");
@@ -141,9 +146,9 @@ enum st on_outcome_report(struct svc_request *req)
 	int64_t reserved = db_i64(&rows, 0, 3);
 	TRY(captured_amount(req, in, reserved, &captured));
 	TRY(reservation_settle(req, db_i64(&rows, 0, 0), db_i64(&rows, 0, 1), reserved - captured));
-	TRY(db_write(req->tx, &policy_statements[POL_DECISION_OUTCOME], 1, ST_CONFLICT,
-		     DB_UUID(uuid), DB_I32(in->status),
-		     DB_TEXT(in->result_hash.data ? in->result_hash : STR("")), DB_I64(captured)));
+	TRY(db_write(req->tx, &policy_statements[POL_OUTCOME_INSERT], 1, ST_CONFLICT, DB_UUID(uuid),
+		     DB_I32(in->status), DB_TEXT(in->result_hash.data ? in->result_hash : STR("")),
+		     DB_I64(captured), DB_BOOL(db_bool(&rows, 0, 7)), DB_I64(req->now_ms)));
 	out->status = in->status;
 	micros_print(captured, amount);
 	out->captured = arena_copy(req->arena, str_of(amount));

@@ -19,6 +19,7 @@ void meters_forget(struct policy_service *policy)
 	policy->meter_count = 0;
 	policy->meter_stamp = 0;
 	policy->dirty_count = 0;
+	policy->change_count = 0;
 	policy->meters_locked = false;
 }
 
@@ -74,7 +75,8 @@ enum st meter_get(const struct svc_scope *scope, struct policy_service *policy, 
 
 	TRY(meters_lock(scope, policy));
 	if (policy->meter_count >= METERS_MAX / 2 ||
-	    policy->dirty_count == sizeof(policy->dirty) / sizeof(policy->dirty[0]))
+	    policy->dirty_count == sizeof(policy->dirty) / sizeof(policy->dirty[0]) ||
+	    policy->change_count == sizeof(policy->changes) / sizeof(policy->changes[0]))
 		return ST_TOO_LARGE;
 	meter = meter_place(policy, number, kind);
 	if (meter->window_ms != window_ms) {
@@ -88,13 +90,22 @@ enum st meter_get(const struct svc_scope *scope, struct policy_service *policy, 
 
 void meter_add(struct policy_service *policy, struct meter *meter, int64_t amount)
 {
+	if (amount < -meter->used)
+		amount = -meter->used;
 	meter->used += amount;
-	if (meter->used < 0)
-		meter->used = 0;
+	policy->changes[policy->change_count++] = (struct meter_change){ meter, amount };
 	if (meter->dirty)
 		return;
 	meter->dirty = true;
 	policy->dirty[policy->dirty_count++] = meter;
+}
+
+void meters_undo(struct policy_service *policy, size_t count)
+{
+	while (policy->change_count > count) {
+		const struct meter_change *change = &policy->changes[--policy->change_count];
+		change->meter->used -= change->amount;
+	}
 }
 
 enum st meters_write(const struct svc_scope *scope, struct policy_service *policy)
@@ -118,7 +129,8 @@ enum st meters_write(const struct svc_scope *scope, struct policy_service *polic
 		meter->dirty = false;
 	}
 	policy->dirty_count = 0;
-	return db_write(scope->tx, &policy_statements[POL_METERS_PUT], (int64_t)count, ST_INTERNAL,
+	/* Each row is put in place of its own: they are as many, and need not be counted. */
+	return db_write(scope->tx, &policy_statements[POL_METERS_PUT], DB_ANY_ROWS, ST_INTERNAL,
 			DB_I64S(numbers, count), DB_TEXTS(kinds, count), DB_I64S(windows, count),
 			DB_I64S(used, count), DB_I64(policy->meter_stamp));
 }

@@ -10,10 +10,11 @@
 #include "token_check.h"
 #include "widen.h"
 
-#define POLICY_SCHEMA_VERSION 2
+#define POLICY_SCHEMA_VERSION 3
 #define AGENTS_MAX 100000
 #define DOCUMENTS_MAX 50000
-#define METERS_MAX (1u << 18)       /* remembered by a worker; a power of two */
+#define METERS_MAX (1u << 18) /* remembered by a worker; a power of two */
+#define UUID_BYTES 16
 #define DECISIONS_BATCH_MAX 8192    /* in one commit */
 #define RESERVATION_MS (15 * 60000) /* default; then a reservation expires */
 #define DECISIONS_KEEP_MS (INT64_C(30) * 86400000)
@@ -44,10 +45,10 @@ struct meter {
 	bool dirty;
 };
 
-/* Rows of decisions of this batch, written in one statement at its end. */
+/* The decisions of this batch, written as one row at its end. */
 struct decision_rows {
 	size_t count;
-	struct str evidence_ids[DECISIONS_BATCH_MAX];
+	uint8_t ids[DECISIONS_BATCH_MAX][UUID_BYTES];
 	int64_t numbers[DECISIONS_BATCH_MAX];
 	struct str tools[DECISIONS_BATCH_MAX];
 	int32_t verdicts[DECISIONS_BATCH_MAX];
@@ -56,7 +57,17 @@ struct decision_rows {
 	struct str reasons[DECISIONS_BATCH_MAX];
 	int64_t reserved[DECISIONS_BATCH_MAX];
 	int32_t outcomes[DECISIONS_BATCH_MAX];
-	int64_t due_ms[DECISIONS_BATCH_MAX];
+};
+
+/* What one call added to a meter, to be taken back when it is refused after all. */
+struct meter_change {
+	struct meter *meter;
+	int64_t amount;
+};
+
+/* Where a batch stood before a call. */
+struct decision_mark {
+	size_t rows, changes;
 };
 
 enum token_mode { TOKENS_REQUIRED, TOKENS_DEVELOPMENT };
@@ -92,6 +103,8 @@ struct policy_service {
 	size_t meter_count;
 	struct meter *dirty[DECISIONS_BATCH_MAX * 2];
 	size_t dirty_count;
+	struct meter_change changes[DECISIONS_BATCH_MAX * 2];
+	size_t change_count;
 	struct decision_rows rows;
 
 	/* time zones, read once */
@@ -123,14 +136,16 @@ enum policy_statement {
 	POL_METER_LOCK,
 	POL_METERS_SINCE,
 	POL_METERS_PUT,
-	POL_DECISIONS_INSERT,
+	POL_RUN_INSERT,
 	POL_DECISION_GET,
-	POL_DECISION_LOCK,
-	POL_DECISION_OUTCOME,
+	POL_DECISION_STATE,
+	POL_OUTCOME_INSERT,
 	POL_DECISIONS_RECENT,
+	POL_RUNS_DUE,
 	POL_DECISIONS_DUE,
-	POL_DECISIONS_OVERDUE,
-	POL_DECISIONS_EXPIRE,
+	POL_RUNS_SWEPT,
+	POL_RUNS_EXPIRE,
+	POL_OUTCOMES_EXPIRE,
 	POL_METER_RELEASE,
 	POL_PERSON_ROLES,
 	POL_DOCUMENT_INSERT,
@@ -176,6 +191,8 @@ MUST_CHECK enum st document_read(struct policy_service *policy, struct arena *ar
 /* -- meter.c: caps and rates -- */
 /* Once a batch; before anything else is locked that a decision or an outcome locks. */
 MUST_CHECK enum st meters_lock(const struct svc_scope *scope, struct policy_service *policy);
+/* Takes back what was added since `count` of changes. */
+void meters_undo(struct policy_service *policy, size_t count);
 /* Takes the lock if this batch does not hold it, and gives the window's use. */
 MUST_CHECK enum st meter_get(const struct svc_scope *scope, struct policy_service *policy,
 			     int64_t number, struct str kind, int64_t window_ms,
@@ -189,6 +206,9 @@ int64_t day_of(int64_t now_ms);
 /* A decision with its evidence, row and reservation; `record` false: none of these. */
 MUST_CHECK enum st decision_make(struct svc_request *req, const struct policy_decide_request *in,
 				 bool record, struct policy_decision *ret);
+/* Around a call: when it is refused, what it decided before that did not happen. */
+struct decision_mark decisions_mark(const struct policy_service *policy);
+enum st decisions_end(struct policy_service *policy, struct decision_mark mark, enum st st);
 MUST_CHECK enum st decisions_write(const struct svc_scope *scope, struct policy_service *policy);
 /* A request of the contract, as attributes; texts point into it. */
 void evaluation_fill(const struct policy_decide_request *in, const struct agent *agent,

@@ -13,6 +13,18 @@
 #define UNDER(column, value)                                                                       \
 	"(" column " = " value " OR (" column " > " value " || '.' AND " column " < " value        \
 	" || '/'))"
+/* One decision `d` at place `d.i` of its run, and its outcome `o`. Ids grow within a run, and few
+ * runs are made within a millisecond. */
+#define RUNS_NEAR "256"
+#define DECISION_AT(id)                                                                            \
+	"FROM (SELECT c.*, (position(uuid_send(" id ") IN c.ids) + 15) / 16 AS i FROM (SELECT * "  \
+	"FROM decision_run WHERE first_id <= " id " ORDER BY first_id DESC LIMIT " RUNS_NEAR       \
+	") c "                                                                                     \
+	"WHERE c.last_id >= " id ") d LEFT JOIN outcome o ON o.evidence_id = " id                  \
+	" WHERE d.i > 0 "                                                                          \
+	"AND substring(d.ids FROM d.i * 16 - 15 FOR 16) = uuid_send(" id ")"
+#define OUTCOME "COALESCE(o.outcome, d.outcomes[d.i])"
+#define OVERDUE "COALESCE(o.overdue, d.swept AND d.outcomes[d.i] = 0)"
 
 const struct db_statement policy_statements[POL_STATEMENT_COUNT + 1] = {
 	[POL_STATE] = { "state",
@@ -43,45 +55,56 @@ const struct db_statement policy_statements[POL_STATEMENT_COUNT + 1] = {
 			     "ON CONFLICT (number, kind) DO UPDATE SET window_ms = "
 			     "excluded.window_ms, used = excluded.used, stamp = excluded.stamp",
 			     "ITIIi", "" },
-	[POL_DECISIONS_INSERT] = { "decisions_insert",
-				   "INSERT INTO decision (evidence_id, number, at_ms, tool, "
-				   "verdict, shadow, version, request, reasons, reserved, outcome, "
-				   "due_ms) SELECT e::uuid, n, $1, t, v, s, $2, r, w, m, o, d "
-				   "FROM unnest($3::text[], $4::bigint[], $5::text[], $6::int[], "
-				   "$7::int[], $8::bytea[], $9::text[], $10::bigint[], "
-				   "$11::int[], $12::bigint[]) AS x (e, n, t, v, s, r, w, m, o, d)",
-				   "iiTITNNXTINI", "" },
+	[POL_RUN_INSERT] = { "run_insert",
+			     "INSERT INTO decision_run (first_id, last_id, at_ms, due_ms, version, "
+			     "swept, ids, numbers, tools, verdicts, shadows, requests, reasons, "
+			     "reserved, outcomes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, "
+			     "$10, $11, $12, $13, $14, $15)",
+			     "ggiiibxITNNXTIN", "" },
 	[POL_DECISION_GET] = { "decision_get",
-			       "SELECT number, at_ms, tool, verdict, shadow, version, reasons, "
-			       "outcome, overdue, result_hash FROM decision "
-			       "WHERE evidence_id = $1::uuid",
+			       "SELECT d.numbers[d.i], d.at_ms, d.tools[d.i], d.verdicts[d.i], "
+			       "d.shadows[d.i], d.version, d.reasons[d.i], " OUTCOME ", " OVERDUE
+			       ", o.result_hash " DECISION_AT("$1"),
 			       "g", "iitnnitnbt" },
-	[POL_DECISION_LOCK] = { "decision_lock",
-				"SELECT number, at_ms, verdict, reserved, outcome, captured, "
-				"result_hash FROM decision WHERE evidence_id = $1::uuid FOR UPDATE",
-				"g", "iininit" },
-	[POL_DECISION_OUTCOME] = { "decision_outcome",
-				   "UPDATE decision SET outcome = $2, result_hash = $3, "
-				   "captured = $4 WHERE evidence_id = $1::uuid",
-				   "gnti", "" },
+	[POL_DECISION_STATE] = { "decision_state",
+				 "SELECT d.numbers[d.i], d.at_ms, d.verdicts[d.i], CASE WHEN "
+				 "d.swept AND d.outcomes[d.i] = 0 THEN 0 ELSE d.reserved[d.i] "
+				 "END, " OUTCOME
+				 ", COALESCE(o.captured, 0), o.result_hash, " OVERDUE
+				 " " DECISION_AT("$1"),
+				 "g", "iininitb" },
+	[POL_OUTCOME_INSERT] = { "outcome_insert",
+				 "INSERT INTO outcome (evidence_id, outcome, result_hash, "
+				 "captured, overdue, at_ms) VALUES ($1, $2, $3, $4, $5, $6)",
+				 "gntibi", "" },
 	[POL_DECISIONS_RECENT] = { "decisions_recent",
-				   "SELECT evidence_id, number, tool, verdict, request "
-				   "FROM decision ORDER BY evidence_id DESC LIMIT $1",
+				   "SELECT encode(substring(r.ids FROM (u.place * 16 - 15)::int "
+				   "FOR 16), 'hex')::uuid, u.number, u.tool, u.verdict, u.request "
+				   "FROM (SELECT * FROM decision_run ORDER BY first_id DESC LIMIT "
+				   "$1) r CROSS JOIN LATERAL unnest(r.numbers, r.tools, "
+				   "r.verdicts, r.requests) WITH ORDINALITY AS u (number, tool, "
+				   "verdict, request, place) ORDER BY r.first_id DESC, u.place "
+				   "DESC LIMIT $1",
 				   "i", "gitnx" },
+	[POL_RUNS_DUE] = { "runs_due",
+			   "SELECT run FROM decision_run WHERE NOT swept AND due_ms <= $1 "
+			   "ORDER BY due_ms LIMIT $2",
+			   "ii", "i" },
 	[POL_DECISIONS_DUE] = { "decisions_due",
 				"SELECT evidence_id, number, at_ms, reserved FROM decision "
-				"WHERE outcome = 0 AND NOT overdue AND due_ms <= $1 "
-				"ORDER BY due_ms LIMIT $2",
-				"ii", "giii" },
-	[POL_DECISIONS_OVERDUE] = { "decisions_overdue",
-				    "UPDATE decision SET overdue = true, reserved = 0 "
-				    "WHERE evidence_id = ANY ($1::text[]::uuid[])",
-				    "T", "" },
-	[POL_DECISIONS_EXPIRE] = { "decisions_expire",
-				   "DELETE FROM decision WHERE evidence_id IN (SELECT evidence_id "
-				   "FROM decision WHERE evidence_id < $1::uuid "
-				   "ORDER BY evidence_id LIMIT 5000)",
-				   "g", "" },
+				"WHERE run = ANY ($1) AND outcome = 0",
+				"I", "giii" },
+	[POL_RUNS_SWEPT] = { "runs_swept",
+			     "UPDATE decision_run SET swept = true WHERE run = ANY ($1)", "I", "" },
+	[POL_RUNS_EXPIRE] = { "runs_expire",
+			      "DELETE FROM decision_run WHERE run IN (SELECT run FROM decision_run "
+			      "WHERE first_id < $1 AND last_id < $1 ORDER BY first_id LIMIT 500)",
+			      "g", "" },
+	[POL_OUTCOMES_EXPIRE] = { "outcomes_expire",
+				  "DELETE FROM outcome WHERE evidence_id IN (SELECT evidence_id "
+				  "FROM outcome WHERE evidence_id < $1 ORDER BY evidence_id "
+				  "LIMIT 20000)",
+				  "g", "" },
 	[POL_METER_RELEASE] = { "meter_release",
 				"UPDATE meter SET used = greatest(used - $4, 0), stamp = $5 "
 				"WHERE number = $1 AND kind = $2 AND window_ms = $3",

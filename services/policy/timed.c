@@ -5,7 +5,7 @@
 #include "id.h"
 #include "service.h"
 
-#define DUE_MAX 500
+#define RUNS_DUE_MAX 16
 #define NEWS_GRACE_MS INT64_C(86400000)
 
 static const struct db_statement *sql(enum policy_statement statement)
@@ -44,27 +44,25 @@ static enum st overdue_tell(struct svc_tick_context *tick, const struct db_rows 
 /* Outcomes change under the lock of the meters only, so what is read under it stays as it is. */
 enum st tick_due(struct svc_tick_context *tick)
 {
-	struct db_rows rows, clock;
-	struct str *ids;
+	struct db_rows runs, rows, clock;
+	int64_t due[RUNS_DUE_MAX];
 
-	TRY(db_query(tick->tx, sql(POL_DECISIONS_DUE), tick->arena, &rows, DB_I64(tick->now_ms),
-		     DB_I64(1)));
-	if (rows.count == 0)
+	TRY(db_query(tick->tx, sql(POL_RUNS_DUE), tick->arena, &runs, DB_I64(tick->now_ms),
+		     DB_I64(RUNS_DUE_MAX)));
+	if (runs.count == 0)
 		return ST_OK;
+	for (size_t i = 0; i < runs.count; i++)
+		due[i] = db_i64(&runs, i, 0);
 	TRY(db_query0(tick->tx, sql(POL_METER_LOCK), tick->arena, &clock));
-	TRY(db_query(tick->tx, sql(POL_DECISIONS_DUE), tick->arena, &rows, DB_I64(tick->now_ms),
-		     DB_I64(DUE_MAX)));
-	ids = ARENA_ARRAY(tick->arena, struct str, rows.count);
-	if (!ids)
-		return ST_TOO_LARGE;
+	TRY(db_query(tick->tx, sql(POL_DECISIONS_DUE), tick->arena, &rows,
+		     DB_I64S(due, runs.count)));
 	for (size_t i = 0; i < rows.count; i++) {
-		ids[i] = db_text(&rows, i, 0);
 		TRY(reservation_release(tick, &rows, i, db_i64(&clock, 0, 0)));
 		TRY(overdue_tell(tick, &rows, i));
 	}
-	TRY(db_write(tick->tx, sql(POL_DECISIONS_OVERDUE), (int64_t)rows.count, ST_CONFLICT,
-		     DB_TEXTS(ids, rows.count)));
-	tick->again = rows.count == DUE_MAX;
+	TRY(db_write(tick->tx, sql(POL_RUNS_SWEPT), (int64_t)runs.count, ST_CONFLICT,
+		     DB_I64S(due, runs.count)));
+	tick->again = runs.count == RUNS_DUE_MAX;
 	return ST_OK;
 }
 
@@ -82,6 +80,8 @@ enum st tick_forget(struct svc_tick_context *tick)
 	int64_t before_ms = tick->now_ms - policy->keep_ms;
 	snprintf(uuid, sizeof(uuid), "%08x-%04x-7000-8000-000000000000",
 		 (unsigned)(before_ms >> 16), (unsigned)(before_ms & 0xffff));
-	return db_write(tick->tx, sql(POL_DECISIONS_EXPIRE), DB_ANY_ROWS, ST_INTERNAL,
+	TRY(db_write(tick->tx, sql(POL_RUNS_EXPIRE), DB_ANY_ROWS, ST_INTERNAL,
+		     DB_UUID(str_of(uuid))));
+	return db_write(tick->tx, sql(POL_OUTCOMES_EXPIRE), DB_ANY_ROWS, ST_INTERNAL,
 			DB_UUID(str_of(uuid)));
 }

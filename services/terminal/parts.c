@@ -72,6 +72,9 @@ static void postgres_become(const struct site *site)
 	if (chdir("/") != 0 || !process_become(site->postgres_uid, site->postgres_gid))
 		return;
 	umask(0077);
+	/* A transaction's memory comes again with the next one: it is kept, not faulted in anew. */
+	env("MALLOC_TRIM_THRESHOLD_", "67108864");
+	env("MALLOC_MMAP_THRESHOLD_", "4194304");
 	snprintf(port, sizeof(port), "%d", SITE_DATABASE_PORT);
 	snprintf(program, sizeof(program), "%s/postgres", site->postgres_dir);
 	execl(program, "postgres", "-D", site_path(site, "pg").text, "-k", site->socket_dir, "-p",

@@ -1,5 +1,5 @@
-/* bench.c: runs the measurements named on the command line (none: all), prints a table and writes
- * bench.json into the build folder. */
+/* bench.c: runs the measurements named on the command line or in BENCH (none: all), prints a table
+ * and writes bench.json into the build folder. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -7,13 +7,14 @@
 #include "bench.h"
 
 #define ROWS_MAX 64
+#define ASKED_MAX 64
 
 struct row {
 	char name[64];
 	double value;
 	char unit[32];
 	double floor;
-	char note[256];
+	char note[512];
 };
 
 static struct row rows[ROWS_MAX];
@@ -110,27 +111,66 @@ double bench_median(double *values, size_t count)
 	return bench_percentile(values, count, 50);
 }
 
-static bool wanted(int argc, char **argv, const char *name)
+/* What was asked for: groups ("policy") and figures ("policy.decide"); none: everything. */
+static const char *asked[ASKED_MAX];
+static size_t asked_count;
+
+static void ask(char *text)
 {
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], name) == 0)
+	for (char *word = strtok(text, " ,"); word; word = strtok(NULL, " ,"))
+		if (asked_count < ASKED_MAX)
+			asked[asked_count++] = word;
+}
+
+bool bench_wanted(const char *figure)
+{
+	size_t group = strcspn(figure, ".");
+
+	for (size_t i = 0; i < asked_count; i++)
+		if (strcmp(asked[i], figure) == 0 ||
+		    (strlen(asked[i]) == group && strncmp(asked[i], figure, group) == 0))
 			return true;
-	return argc <= 1;
+	return asked_count == 0;
+}
+
+static bool group_wanted(const char *const *figures)
+{
+	for (; *figures; figures++)
+		if (bench_wanted(*figures))
+			return true;
+	return false;
 }
 
 int main(int argc, char **argv)
 {
 	static const struct {
-		const char *name;
 		void (*run)(void);
-	} all[] = { { "calls", bench_calls },       { "events", bench_events },
-		    { "registry", bench_registry }, { "audit", bench_audit },
-		    { "policy", bench_policy },     { "token", bench_token },
-		    { "gateway", bench_gateway } };
+		const char *figures[8]; /* NULL ends */
+	} all[] = {
+		{ bench_calls, { "call.durable", "call.p99_ms", "call.p99_half_ms" } },
+		{ bench_events, { "event.relay", "event.consume" } },
+		{ bench_registry, { "registry.page_ms", "registry.kill_ms", "registry.create" } },
+		{ bench_audit, { "audit.query_ms", "audit.verify", "audit.append" } },
+		{ bench_evaluate, { "policy.evaluate_us", "policy.evaluate_many_us" } },
+		{ bench_policy, { "policy.decide", "policy.decide_p99_ms", "policy.decide_bulk" } },
+		{ bench_token_verify, { "token.verify_cached_us", "token.memory_mb" } },
+		{ bench_token_issue, { "token.issue" } },
+		{ bench_gateway, { "gateway.rps", "gateway.idle" } },
+	};
+	const char *variable = getenv("BENCH");
+	char text[1024];
 
+	snprintf(text, sizeof(text), "%s", variable ? variable : "");
+	ask(text);
+	for (int i = 1; i < argc; i++)
+		ask(argv[i]);
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		if (wanted(argc, argv, all[i].name))
+		if (group_wanted(all[i].figures))
 			all[i].run();
+	if (row_count == 0) {
+		fprintf(stderr, "nothing is measured under that name\n");
+		return 2;
+	}
 	json_save();
 	return 0;
 }

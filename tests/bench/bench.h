@@ -13,6 +13,18 @@ double bench_seconds(void); /* monotonic */
 double bench_median(double *values, size_t count);
 double bench_percentile(double *values, size_t count, double percent);
 
+/* Processor time so far of this program and its descendants, by process name. */
+#define BENCH_CPU_NAMES_MAX 24
+struct bench_cpu {
+	size_t count;
+	char names[BENCH_CPU_NAMES_MAX][20];
+	double seconds[BENCH_CPU_NAMES_MAX];
+};
+void bench_cpu_read(struct bench_cpu *ret);
+/* "cpu us each: worker 7.1, postgres 12.0": what came on top since `before`, for one of `pieces`.
+ */
+void bench_cpu_note(const struct bench_cpu *before, double pieces, char *ret, size_t size);
+
 /* Calls kept in flight from one client; `body` is asked for each. */
 struct bench_load {
 	const char *url;
@@ -32,12 +44,17 @@ struct bench_result {
 
 void bench_load_run(const struct bench_load *load, struct bench_result *ret);
 
+/* Was this figure asked for, or its group, or nothing in particular? */
+bool bench_wanted(const char *figure);
+
 void bench_calls(void);
 void bench_events(void);
 void bench_registry(void);
 void bench_audit(void);
+void bench_evaluate(void);
 void bench_policy(void);
-void bench_token(void);
+void bench_token_verify(void);
+void bench_token_issue(void);
 void bench_gateway(void);
 
 #endif

@@ -100,7 +100,7 @@ static double evaluate_percentile(struct chain *chains, size_t count, double per
 	return bench_percentile(took, SAMPLES, percent);
 }
 
-static void bench_evaluate(void)
+void bench_evaluate(void)
 {
 	struct chain *chains = calloc(AGENTS_MANY, sizeof(struct chain));
 	static struct arena arena;
@@ -281,28 +281,6 @@ static void *bulk_run(void *argument)
 	return NULL;
 }
 
-static void bench_bulk(struct stack *stack)
-{
-	struct bulk bulks[BULK_THREADS];
-	int64_t calls = bench_size("BENCH_BULK", 60), failed = 0;
-	double begin = bench_seconds();
-	char note[160];
-
-	for (int i = 0; i < BULK_THREADS; i++) {
-		bulks[i] = (struct bulk){ .stack = stack, .calls = calls };
-		pthread_create(&bulks[i].thread, NULL, bulk_run, &bulks[i]);
-	}
-	for (int i = 0; i < BULK_THREADS; i++) {
-		pthread_join(bulks[i].thread, NULL);
-		failed += bulks[i].failed;
-	}
-	double took = bench_seconds() - begin;
-	snprintf(note, sizeof(note), "%d a call, %d clients, durable evidence, %lld failed",
-		 BULK_SIZE, BULK_THREADS, (long long)failed);
-	bench_row("policy.decide_bulk", (double)(calls * BULK_THREADS * BULK_SIZE) / took, "/s", 0,
-		  note);
-}
-
 static bool relay_is_even(void *context)
 {
 	struct stack *stack = context;
@@ -319,21 +297,77 @@ static void relay_settle(struct stack *stack)
 		fprintf(stderr, "the relay does not settle\n");
 }
 
+static void bench_bulk(struct stack *stack)
+{
+	struct bulk bulks[BULK_THREADS];
+	int64_t calls = bench_size("BENCH_BULK", 60), failed = 0;
+	double begin = bench_seconds();
+	struct bench_cpu before;
+	char note[400], cpu[200];
+
+	bench_cpu_read(&before);
+	for (int i = 0; i < BULK_THREADS; i++) {
+		bulks[i] = (struct bulk){ .stack = stack, .calls = calls };
+		pthread_create(&bulks[i].thread, NULL, bulk_run, &bulks[i]);
+	}
+	for (int i = 0; i < BULK_THREADS; i++) {
+		pthread_join(bulks[i].thread, NULL);
+		failed += bulks[i].failed;
+	}
+	double took = bench_seconds() - begin;
+	relay_settle(stack);
+	bench_cpu_note(&before, (double)(calls * BULK_THREADS * BULK_SIZE), cpu, sizeof(cpu));
+	snprintf(note, sizeof(note), "%d a call, %d clients, durable evidence, %lld failed; %s",
+		 BULK_SIZE, BULK_THREADS, (long long)failed, cpu);
+	bench_row("policy.decide_bulk", (double)(calls * BULK_THREADS * BULK_SIZE) / took, "/s", 0,
+		  note);
+}
+
+static void bench_decide(struct stack *stack, const struct bench_load *load, double floor)
+{
+	struct bench_result result;
+	struct bench_cpu before;
+	char note[400], cpu[200];
+
+	bench_cpu_read(&before);
+	bench_load_run(load, &result);
+	relay_settle(stack);
+	bench_cpu_note(&before, (double)load->count, cpu, sizeof(cpu));
+	snprintf(note, sizeof(note),
+		 "one a message, durable evidence, %d in flight, %lld failed; floor: NATS echo "
+		 "with cJSON; %s",
+		 load->in_flight, (long long)result.failed, cpu);
+	bench_row("policy.decide", result.per_second, "/s", floor, note);
+}
+
+/* At half of the rate that is asked for. */
+static void bench_decide_p99(struct stack *stack, const struct bench_load *like)
+{
+	struct bench_load load = *like;
+	struct bench_result result;
+	char note[200];
+
+	load.rate = 10000;
+	load.count = (int64_t)(load.rate * 4);
+	bench_load_run(&load, &result);
+	snprintf(note, sizeof(note), "at %.0f/s; p50 %.2f ms, %lld failed", result.per_second,
+		 result.p50_ms, (long long)result.failed);
+	bench_row("policy.decide_p99_ms", result.p99_ms, "ms", 0, note);
+	relay_settle(stack);
+}
+
 void bench_policy(void)
 {
 	static const char *const names[] = { "policy", NULL };
 	static const char *const env[] = { "PIOPL_WORKERS=2", "PIOPL_POLICY_TOKENS=development",
 					   NULL };
-	struct bench_result full, half;
 	struct stack stack;
-	char note[200];
 
-	bench_evaluate();
 	stack_start(&stack,
 		    &(struct harness_options){ .postgres = true, .nats = true, .durable = true },
 		    names);
 	int64_t count = bench_size("BENCH_DECISIONS", 100000);
-	double floor = floor_echo(&stack, count);
+	double floor = bench_wanted("policy.decide") ? floor_echo(&stack, count) : 0;
 	stack_service_start(&stack, "policy", env);
 	harness_sql(stack.harness, AGENTS_SQL);
 	documents_load(&stack);
@@ -342,20 +376,11 @@ void bench_policy(void)
 				   .body = decide_body,
 				   .count = count,
 				   .in_flight = 512 };
-	bench_load_run(&load, &full);
-	snprintf(note, sizeof(note),
-		 "one a message, durable evidence, 512 in flight, %lld failed; floor: NATS echo "
-		 "with cJSON",
-		 (long long)full.failed);
-	bench_row("policy.decide", full.per_second, "/s", floor, note);
-	relay_settle(&stack);
-	load.rate = 10000; /* half of what is asked for */
-	load.count = (int64_t)(load.rate * 4);
-	bench_load_run(&load, &half);
-	snprintf(note, sizeof(note), "at %.0f/s; p50 %.2f ms, %lld failed", half.per_second,
-		 half.p50_ms, (long long)half.failed);
-	bench_row("policy.decide_p99_ms", half.p99_ms, "ms", 0, note);
-	relay_settle(&stack);
-	bench_bulk(&stack);
+	if (bench_wanted("policy.decide"))
+		bench_decide(&stack, &load, floor);
+	if (bench_wanted("policy.decide_p99_ms"))
+		bench_decide_p99(&stack, &load);
+	if (bench_wanted("policy.decide_bulk"))
+		bench_bulk(&stack);
 	stack_stop(&stack);
 }

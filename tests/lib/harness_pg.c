@@ -172,7 +172,12 @@ void harness_pg_start(struct harness *harness)
 	if (harness->pg_pid != 0)
 		harness_die("PostgreSQL runs already");
 	snprintf(log, sizeof(log), "%s/pg.log", harness->folder);
+	/* as the product starts it */
+	setenv("MALLOC_TRIM_THRESHOLD_", "67108864", 1);
+	setenv("MALLOC_MMAP_THRESHOLD_", "4194304", 1);
 	harness->pg_pid = harness_fork(&child);
+	unsetenv("MALLOC_TRIM_THRESHOLD_");
+	unsetenv("MALLOC_MMAP_THRESHOLD_");
 	if (!harness_wait_for(pg_answers, harness, HARNESS_START_MS_MAX)) {
 		harness_show_file(log);
 		harness_die("PostgreSQL does not answer");

@@ -146,6 +146,130 @@ static void many_decisions_come_in_their_order(void **state)
 	assert_int_equal(reply.decisions.items[2].verdict, POLICY_VERDICT_ALLOW);
 }
 
+#define MANY 500
+
+static void many_fill(struct policy_decide_request *items)
+{
+	for (size_t i = 0; i < MANY; i++) {
+		items[i] = allowed_request();
+		items[i].parameters_hash = STR(HASH_OF_NOTHING);
+	}
+}
+
+/* [POL-12] [POL-15] */
+static void the_evidence_of_many_decisions_is_packed_and_complete(void **state)
+{
+	static struct policy_decide_request items[MANY];
+	struct policy_decide_many_request request = { .requests = { items, MANY } };
+	struct policy_decide_many_reply reply;
+	static char ids[MANY][ID_TEXT_SIZE];
+	static char sql[sizeof(EVIDENCE_IDS) + 256];
+
+	(void)state;
+	arena_reset(&stack.arena);
+	many_fill(items);
+	int64_t packs = harness_sql_i64(stack.harness, "SELECT count(*) FROM policy.outbox WHERE "
+						       "type = 'policy.evidence.packed'");
+	must_be(stack_call(&stack, &CALL_POLICY_DECIDE_MANY, &request, &reply, &problem), ST_OK);
+	assert_int_equal(reply.decisions.count, MANY);
+	for (size_t i = 0; i < MANY; i++)
+		snprintf(ids[i], sizeof(ids[i]), "%.*s",
+			 STR_ARG(reply.decisions.items[i].evidence_id));
+	/* 500 records are several rows, none above its limit, and few. */
+	packs = harness_sql_i64(stack.harness, "SELECT count(*) FROM policy.outbox WHERE "
+					       "type = 'policy.evidence.packed'") -
+		packs;
+	assert_in_range(packs, 2, 10);
+	assert_int_equal(harness_sql_i64(stack.harness,
+					 "SELECT count(*) FROM policy.outbox WHERE type = "
+					 "'policy.evidence.packed' AND (length(data) > 65536 OR "
+					 "jsonb_array_length(convert_from(data, 'UTF8')::jsonb -> "
+					 "'records') > 256)"),
+			 0);
+	for (size_t i = 0; i < MANY; i += 99) {
+		struct policy_explain_request explain = { .evidence_id = str_of(ids[i]) };
+		struct policy_explanation explanation;
+		must_be(stack_call(&stack, &CALL_POLICY_EXPLAIN, &explain, &explanation, &problem),
+			ST_OK);
+		assert_string_equal(explanation.agent_id.data, "piopl_00001");
+		snprintf(sql, sizeof(sql),
+			 "SELECT count(*) FROM " EVIDENCE_IDS " WHERE e.id = '%.50s'", ids[i]);
+		assert_int_equal(harness_sql_i64(stack.harness, sql), 1);
+	}
+	assert_int_equal(
+		harness_sql_i64(stack.harness, "SELECT count(*) FROM policy.decision"),
+		harness_sql_i64(stack.harness,
+				"SELECT count(*) FROM " EVIDENCE_IDS
+				" JOIN policy.decision d ON e.id = 'evd_' || d.evidence_id"));
+}
+
+/* [POL-12] [POL-13] */
+static void an_outcome_belongs_to_one_of_many(void **state)
+{
+	static struct policy_decide_request items[MANY];
+	struct policy_decide_many_request request = { .requests = { items, MANY } };
+	struct policy_outcome_report_request report = { .status = POLICY_OUTCOME_STATUS_SUCCESS };
+	struct policy_outcome_report_reply outcome;
+	struct policy_decide_many_reply reply;
+	char id[ID_TEXT_SIZE], sql[512];
+
+	(void)state;
+	arena_reset(&stack.arena);
+	many_fill(items);
+	must_be(stack_call(&stack, &CALL_POLICY_DECIDE_MANY, &request, &reply, &problem), ST_OK);
+	snprintf(id, sizeof(id), "%.*s", STR_ARG(reply.decisions.items[MANY / 2].evidence_id));
+	report.evidence_id = str_of(id);
+	must_be(stack_call(&stack, &CALL_POLICY_OUTCOME_REPORT, &report, &outcome, &problem),
+		ST_OK);
+	/* Again is the same; another outcome is not. */
+	must_be(stack_call(&stack, &CALL_POLICY_OUTCOME_REPORT, &report, &outcome, &problem),
+		ST_OK);
+	report.status = POLICY_OUTCOME_STATUS_FAILED;
+	must_be(stack_call(&stack, &CALL_POLICY_OUTCOME_REPORT, &report, &outcome, &problem),
+		ST_OUTCOME_KNOWN);
+	snprintf(
+		sql, sizeof(sql),
+		"SELECT count(*) FROM policy.decision WHERE outcome = 1 AND run = (SELECT run FROM "
+		"policy.decision WHERE 'evd_' || evidence_id = '%s')",
+		id);
+	assert_int_equal(harness_sql_i64(stack.harness, sql), 1);
+}
+
+/* Of a call that is refused nothing stays: no decision, no evidence, no money taken. [POL-12] */
+static void a_bulk_call_that_is_refused_leaves_nothing(void **state)
+{
+	static struct policy_decide_request items[3];
+	struct policy_decide_many_request request = { .requests = { items, 3 } };
+	struct policy_decide_many_reply reply;
+	static const char rows[] = "SELECT (SELECT count(*) FROM policy.decision) + "
+				   "(SELECT count(*) FROM policy.outbox)";
+	static const char spent[] = "SELECT coalesce(sum(used), 0)::bigint FROM policy.meter WHERE "
+				    "number = 5 AND kind = 'spend'";
+
+	(void)state;
+	agent_may_spend(5, "10");
+	for (size_t i = 0; i < 3; i++) {
+		items[i] = allowed_request();
+		items[i].agent_id = STR("piopl_00005");
+		items[i].parameters_hash = STR(HASH_OF_NOTHING);
+		items[i].has_amount = true;
+		items[i].amount = (struct money){ MONEY_MICROS_PER_UNIT, "GBP" };
+	}
+	items[2].agent_id = STR("piopl_000005"); /* no spelling of an agent's id */
+	int64_t before = harness_sql_i64(stack.harness, rows);
+	must_be(stack_call(&stack, &CALL_POLICY_DECIDE_MANY, &request, &reply, &problem),
+		ST_MESSAGE_INVALID);
+	assert_int_equal(harness_sql_i64(stack.harness, rows), before);
+	assert_int_equal(harness_sql_i64(stack.harness, spent), 0);
+	/* The workers' memory of what is spent took it back as well. */
+	items[2].agent_id = STR("piopl_00005");
+	for (int i = 0; i < 3; i++)
+		must_be(stack_call(&stack, &CALL_POLICY_DECIDE_MANY, &request, &reply, &problem),
+			ST_OK);
+	assert_true(reply.decisions.items[2].has_reserved);
+	assert_int_equal(harness_sql_i64(stack.harness, spent), 9 * MONEY_MICROS_PER_UNIT);
+}
+
 static void authzen_is_answered_with_true_and_false(void **state)
 {
 	struct str reply;
@@ -427,6 +551,8 @@ int main(void)
 		cmocka_unit_test(the_first_check_that_fails_is_named),
 		cmocka_unit_test(a_denial_leaves_evidence),
 		cmocka_unit_test(many_decisions_come_in_their_order),
+		cmocka_unit_test(the_evidence_of_many_decisions_is_packed_and_complete),
+		cmocka_unit_test(an_outcome_belongs_to_one_of_many),
 		cmocka_unit_test(authzen_is_answered_with_true_and_false),
 		cmocka_unit_test(a_document_that_widens_is_refused_with_a_request),
 		cmocka_unit_test(a_document_with_a_mistake_is_refused_with_its_place),
@@ -436,6 +562,7 @@ int main(void)
 		cmocka_unit_test(questions_about_permissions_are_answered),
 		cmocka_unit_test(a_reservation_is_captured_released_or_expires),
 		cmocka_unit_test(a_rate_is_kept_at_its_limit_over_calls_and_workers),
+		cmocka_unit_test(a_bulk_call_that_is_refused_leaves_nothing),
 		cmocka_unit_test(after_a_kill_order_every_decision_is_refused),
 	};
 

@@ -20,6 +20,13 @@
 #define HASH_OF_NOTHING "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define SEEN_MS_MAX 10000
 
+/* The ids of all evidence that the service told, alone or packed, as e (id). */
+#define EVIDENCE_IDS                                                                               \
+	"(SELECT convert_from(data, 'UTF8')::jsonb ->> 'evidence_id' AS id FROM policy.outbox "    \
+	"WHERE type = 'policy.evidence.recorded' UNION ALL SELECT "                                \
+	"jsonb_array_elements(convert_from(data, 'UTF8')::jsonb -> 'records') ->> 'evidence_id' "  \
+	"FROM policy.outbox WHERE type = 'policy.evidence.packed') AS e (id)"
+
 static struct stack stack;
 static struct fleet fleet;
 static struct problem problem;

@@ -204,6 +204,57 @@ static void evidence_that_was_taken_is_not_taken_again(void **state)
 	assert_int_equal(sql("SELECT size FROM audit.tree"), 12);
 }
 
+/* `packs` events of `each` records; the events before their sequences are one a record. */
+static enum st append_packed(size_t packs, size_t each)
+{
+	static struct svc_event events[8], single[8 * AUDIT_PACK_MAX];
+	static struct common_evidence_pack data[8];
+	struct db_tx *tx = world_begin(&world);
+	int64_t sequence = world.sequence;
+	struct common_evidence *evidence =
+		ARENA_ARRAY(&world.svc.arena, struct common_evidence, packs * each);
+
+	world_events(&world, tx, "registry", packs * each, 50, NULL, single);
+	for (size_t i = 0; i < packs * each; i++)
+		evidence[i] = *(const struct common_evidence *)single[i].data;
+	for (size_t i = 0; i < packs; i++) {
+		data[i].records.items = evidence + i * each;
+		data[i].records.count = each;
+		events[i] = single[i];
+		events[i].event = &EVT_EVIDENCE_PACKED;
+		events[i].data = &data[i];
+		events[i].sequence = sequence + 1 + (int64_t)i;
+	}
+	world.sequence = sequence + (int64_t)packs;
+	return world_end(&world, tx, audit_on_evidence_packed(events, packs));
+}
+
+/* [AUD-10] */
+static void packed_evidence_becomes_a_record_each_in_order(void **state)
+{
+	struct audit_record_get_request get = { .log_id = 0 };
+	struct audit_record_reply record = { 0 };
+
+	(void)state;
+	world_append(&world, 10, 5, NULL);
+	assert_int_equal(append_packed(5, 200), ST_OK);
+	assert_int_equal(append_packed(4, AUDIT_PACK_MAX), ST_OK);
+	assert_int_equal(append_packed(1, 1), ST_OK);
+	assert_int_equal(sql("SELECT size FROM audit.tree"), 10 + 1000 + 4 * AUDIT_PACK_MAX + 1);
+	assert_int_equal(sql("SELECT last_sequence FROM audit.evidence_source"), 20);
+	get.log_id = 10 + 399;
+	assert_int_equal(world_call(&world, audit_record_get, &get, &record), ST_OK);
+	assert_int_equal(record.record.source_sequence, 12);
+	get.log_id = 10 + 400;
+	assert_int_equal(world_call(&world, audit_record_get, &get, &record), ST_OK);
+	assert_int_equal(record.record.source_sequence, 13);
+	/* the same event again is not taken */
+	world.sequence = 19;
+	assert_int_equal(append_packed(1, 3), ST_UNAVAILABLE);
+	assert_int_equal(world_tick(&world, audit_tick_checkpoint), ST_OK);
+	assert_true(export_verify(0, 0).summary.proved);
+}
+
 static void name_with_nul(struct world *w, size_t index, struct common_evidence *evidence)
 {
 	(void)w;
@@ -578,6 +629,7 @@ int main(void)
 		cmocka_unit_test_setup(a_question_that_failed_breaks_no_chain, clean),
 		cmocka_unit_test_setup(an_appender_that_was_away_goes_on_where_the_log_is, clean),
 		cmocka_unit_test_setup(evidence_that_was_taken_is_not_taken_again, clean),
+		cmocka_unit_test_setup(packed_evidence_becomes_a_record_each_in_order, clean),
 		cmocka_unit_test_setup(evidence_that_can_never_be_stored_is_refused, clean),
 		cmocka_unit_test_setup(no_role_changes_or_removes_what_was_logged, clean),
 		cmocka_unit_test_setup(a_tampered_log_is_not_signed_and_is_found_out, clean),

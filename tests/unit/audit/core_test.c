@@ -453,6 +453,27 @@ static void batches_make_one_log(void **state)
 	}
 }
 
+static void the_records_of_one_event_stay_together(void **state)
+{
+	static struct audit_item items[2 * AUDIT_BATCH_MAX];
+
+	(void)state;
+	for (int64_t i = 0; i < 2 * AUDIT_BATCH_MAX; i++)
+		items[i].source_sequence = i / AUDIT_PACK_MAX;
+	assert_int_equal(audit_items_cut(items, 1), 1);
+	assert_int_equal(audit_items_cut(items, AUDIT_BATCH_MAX), AUDIT_BATCH_MAX);
+	assert_int_equal(audit_items_cut(items, AUDIT_BATCH_MAX + 1), AUDIT_BATCH_MAX);
+	/* one more before: now the second event does not fit whole */
+	assert_int_equal(audit_items_cut(items + 1, 2 * AUDIT_BATCH_MAX - 1),
+			 2 * AUDIT_PACK_MAX - 1);
+	for (int64_t i = 0; i < 2 * AUDIT_BATCH_MAX; i++)
+		items[i].source_sequence = (i + 1) / AUDIT_PACK_MAX;
+	assert_int_equal(audit_items_cut(items, AUDIT_BATCH_MAX + 1), 2 * AUDIT_PACK_MAX - 1);
+	for (int64_t i = 0; i < 2 * AUDIT_BATCH_MAX; i++)
+		items[i].source_sequence = i;
+	assert_int_equal(audit_items_cut(items, 2 * AUDIT_BATCH_MAX), AUDIT_BATCH_MAX);
+}
+
 /* [AUD-11] */
 static void after_the_seal_a_record_is_marked(void **state)
 {
@@ -580,6 +601,7 @@ int main(void)
 		cmocka_unit_test(bytes_that_were_not_packed_here_are_refused),
 		cmocka_unit_test(heads_are_found_again_and_have_a_limit),
 		cmocka_unit_test(batches_make_one_log),
+		cmocka_unit_test(the_records_of_one_event_stay_together),
 		cmocka_unit_test(after_the_seal_a_record_is_marked),
 		cmocka_unit_test(a_seal_of_another_service_seals_nothing),
 		cmocka_unit_test(a_frontier_survives_being_stored),
