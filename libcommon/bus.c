@@ -9,6 +9,7 @@
 #include "gen/common.h"
 #include "mailbox.h"
 #include "nkey.h"
+#include "quote.h"
 
 #define RECONNECT_WAIT_MS 100
 #define SEND_BUFFER_BYTES (256 * 1024)
@@ -329,6 +330,7 @@ enum st bus_reply_problem(struct bus *bus, const char *reply, const struct probl
 {
 	const struct st_info *info = st_info(problem->st);
 	struct common_problem wire = problem_to_wire(problem);
+	struct quote_wire quote;
 	struct arena arena;
 	struct str body;
 	char status_text[16];
@@ -337,6 +339,7 @@ enum st bus_reply_problem(struct bus *bus, const char *reply, const struct probl
 	arena_init(&arena, 64 * 1024);
 	if (trace_id && trace_id[0])
 		wire.trace_id = str_of(trace_id);
+	wire.quote = quote_to_wire(&problem->quote, &quote);
 	enum st st = proto_encode(&common_problem_type, &wire, &arena, &body);
 	if (st != ST_OK) {
 		arena_free(&arena);

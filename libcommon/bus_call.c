@@ -5,6 +5,7 @@
 #include "bus_internal.h"
 #include "gen/common.h"
 #include "id.h"
+#include "quote.h"
 
 /* A caller waits a little longer than it grants the service, so that the service's own answer
  * about the deadline arrives. */
@@ -52,6 +53,7 @@ enum st bus_problem_of_reply(natsMsg *reply, struct arena *arena, struct problem
 		str_copy(wire.detail, problem->detail, sizeof(problem->detail));
 		str_copy(wire.hint, problem->hint, sizeof(problem->hint));
 		problem->retry_after_ms = (uint32_t)wire.retry_after_ms;
+		problem->quote = quote_of_wire(wire.quote);
 	}
 	return st == ST_OK ? ST_INTERNAL : st;
 }

@@ -77,3 +77,16 @@ void problem_hint(struct problem *problem, const char *format, ...)
 	va_end(args);
 	memcpy(problem->hint, hint, strlen(hint) + 1);
 }
+
+void problem_quote(struct problem *problem, struct str wallet_id, struct str currency,
+		   int64_t needed_micros, int64_t available_micros)
+{
+	struct quote quote = { .needed_micros = needed_micros,
+			       .available_micros = available_micros };
+
+	ASSERT(needed_micros > available_micros && available_micros >= 0);
+	if (problem && str_copy(wallet_id, quote.wallet_id, sizeof(quote.wallet_id)) &&
+	    currency.size == sizeof(quote.currency) - 1 &&
+	    str_copy(currency, quote.currency, sizeof(quote.currency)))
+		problem->quote = quote;
+}

@@ -41,6 +41,15 @@ enum st st_of_code(struct str code);
 #define ASSERT(condition) ((condition) ? (void)0 : assert_fail(#condition, __FILE__, __LINE__))
 _Noreturn void assert_fail(const char *condition, const char *file, int line);
 
+/* What a call that was refused for lack of balance would have needed: millionths of the currency;
+ * none while `currency` is empty. */
+struct quote {
+	char wallet_id[64];
+	char currency[4];
+	int64_t needed_micros;
+	int64_t available_micros;
+};
+
 /* What was refused, where, and what would make it pass. Fixed size, so it survives any arena. */
 struct problem {
 	enum st st;
@@ -48,6 +57,7 @@ struct problem {
 	char detail[400];  /* one sentence, lower case, no full stop, values quoted */
 	char hint[200];    /* what would be accepted; may be empty */
 	uint32_t retry_after_ms;
+	struct quote quote;
 };
 
 /* Fills `problem` (NULL is allowed) and returns `st`. Long texts are cut at a UTF-8 boundary. */
@@ -55,5 +65,9 @@ enum st problem_set(struct problem *problem, enum st st, const char *pointer, co
 		    ...) __attribute__((format(printf, 4, 5)));
 void problem_hint(struct problem *problem, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* A wallet has `available` and would have needed `needed`, which is more. No quote is set when one
+ * of the texts is too long. */
+void problem_quote(struct problem *problem, struct str wallet_id, struct str currency,
+		   int64_t needed_micros, int64_t available_micros);
 
 #endif

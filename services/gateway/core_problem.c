@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "gateway.h"
-#include "gen/common.h"
+#include "quote.h"
 
 struct str problem_document(const struct problem *problem, const char *trace_id,
 			    struct arena *arena)
@@ -17,8 +17,10 @@ struct str problem_document(const struct problem *problem, const char *trace_id,
 		.status = info->http,
 		.retry = info->retry,
 	};
+	struct quote_wire quote;
 	struct str text;
 
+	wire.quote = quote_to_wire(&problem->quote, &quote);
 	if (!ours && problem->detail[0])
 		wire.detail = str_of(problem->detail);
 	if (!ours && problem->pointer[0])

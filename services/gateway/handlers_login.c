@@ -13,6 +13,8 @@ enum st gateway_start(struct svc *svc, void *state)
 				      str_of(config->login_chains), &config->login, &problem);
 
 	(void)svc;
+	if (st == ST_OK)
+		st = x402_check(&config->x402, &problem);
 	config->login.nonce_ms = config->login_nonce_ms;
 	if (st != ST_OK)
 		log_write(LOG_ERROR, &(struct log_fields){ .category = "config" }, "%s: %s",

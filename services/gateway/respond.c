@@ -34,7 +34,7 @@ static void headers_cors(const struct request *request, struct MHD_Response *res
 	header_add(response, "Access-Control-Allow-Origin", allowed);
 	header_add(response, "Access-Control-Expose-Headers",
 		   "X-Request-Id, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, "
-		   "Retry-After");
+		   "Retry-After, PAYMENT-REQUIRED");
 	if (!request->preflight)
 		return;
 	header_add(response, "Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE");
@@ -43,8 +43,9 @@ static void headers_cors(const struct request *request, struct MHD_Response *res
 	header_add(response, "Access-Control-Max-Age", "600");
 }
 
-static void headers_refusal(const struct request *request, struct MHD_Response *response)
+static void headers_refusal(struct request *request, struct MHD_Response *response)
 {
+	struct arena *arena = &request->arena;
 	uint32_t retry_s = (request->problem.retry_after_ms + 999) / 1000;
 
 	if (request->status == 401)
@@ -52,6 +53,13 @@ static void headers_refusal(const struct request *request, struct MHD_Response *
 			   request->credential.kind == CREDENTIAL_NONE
 				   ? "Bearer realm=\"piopl\""
 				   : "Bearer realm=\"piopl\", error=\"invalid_token\"");
+	if (request->status == 402) {
+		struct str quote =
+			x402_header(&request->door->config->x402, &request->problem.quote,
+				    request->uri, st_info(request->problem.st)->title, arena);
+		if (quote.data)
+			header_add(response, "PAYMENT-REQUIRED", quote.data);
+	}
 	if (request->status == 405 && request->match.allow[0])
 		header_add(response, "Allow", request->match.allow);
 	if (retry_s == 0 && (request->status == 429 || request->status == 503))

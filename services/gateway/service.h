@@ -8,6 +8,7 @@
 #include "log.h"
 #include "login.h"
 #include "svc.h"
+#include "x402.h"
 
 #define GATEWAY_SCHEMA_VERSION 2
 #define GATEWAY_KEYS_MAX 100           /* live ones of a principal */
@@ -48,6 +49,7 @@ struct gateway_config {
 	int64_t login_nonce_ms;
 	int64_t login_key_ttl_ms;
 	struct login_rules login; /* of the members above */
+	struct x402 x402;
 };
 
 extern const struct config_field gateway_config_fields[];
