@@ -59,6 +59,19 @@ static void amount_text(int64_t micros, const char *code, char *ret, size_t size
 	snprintf(ret, size, "%s %s", text, code);
 }
 
+/* What would have been needed. The wallet is its number: who knows its id puts that in its place.
+ */
+static void quote_set(const struct account *from, const struct posting *p, const char *code,
+		      struct problem *problem)
+{
+	char number[24];
+
+	if (p->amount > INT64_MAX - p->keep)
+		return;
+	snprintf(number, sizeof(number), "%lld", (long long)account_wallet(from->id));
+	problem_quote(problem, str_of(number), str_of(code), p->amount + p->keep, from->balance);
+}
+
 static enum st funds_refuse(const struct account *from, const struct posting *p, const char *code,
 			    struct problem *problem)
 {
@@ -73,6 +86,8 @@ static enum st funds_refuse(const struct account *from, const struct posting *p,
 	problem_set(problem, st, "/amount", "%s is asked for and %s is %s", wanted, has,
 		    reserve ? "to be left" : "available");
 	problem_hint(problem, "at most %s", accepted);
+	if (!reserve)
+		quote_set(from, p, code, problem);
 	return st;
 }
 

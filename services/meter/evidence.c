@@ -38,6 +38,21 @@ enum st evidence_emit(struct svc_request *req, const char *operation, bool refus
 	return svc_emit(req, &EVT_EVIDENCE_RECORDED, evidence.evidence_id, &evidence);
 }
 
+/* A quote names the wallet by its number; those who read it know its id. */
+static enum st quote_name(struct svc_request *req)
+{
+	struct quote *quote = &req->problem.quote;
+	struct str id = { 0 };
+	int64_t number;
+
+	if (!quote->currency[0] || !str_to_i64(str_of(quote->wallet_id), &number))
+		return ST_OK;
+	TRY(store_wallet_ids(req->tx, req->arena, &number, 1, &id));
+	if (id.size == 0 || !str_copy(id, quote->wallet_id, sizeof(quote->wallet_id)))
+		*quote = (struct quote){ 0 };
+	return ST_OK;
+}
+
 enum st recorded(struct svc_request *req, const char *operation,
 		 enum st (*act)(struct svc_request *req))
 {
@@ -49,6 +64,7 @@ enum st recorded(struct svc_request *req, const char *operation,
 	/* A write that found the row changed refuses late: then nothing of it may stay. */
 	if (st_info(st)->kind != ST_KIND_REFUSAL || db_tx_writes(req->tx) != writes)
 		return st;
+	TRY(quote_name(req));
 	TRY(evidence_emit(req, operation, true));
 	req->keep_writes = true;
 	return st;
