@@ -8,6 +8,7 @@
  * the outbox. */
 #include <poll.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -23,6 +24,10 @@
 #define RELAY_SETTLE_MS 5000
 #define RELAY_RETRY_MS 2000
 #define HEAD_PERIOD_MS 1000
+/* A turn costs a durable commit, which those of the workers wait for. While they make little at a
+ * time, the next turn waits this long for more of it; what has fallen behind does not wait. */
+#define RELAY_PACE_MS 4
+#define RELAY_PACE_ROWS 512
 
 struct relay {
 	int64_t next;      /* sequence the next row gets */
@@ -33,6 +38,8 @@ struct relay {
 	int64_t id_last;   /* swept in the open round */
 	int64_t id_max;    /* last of the open round */
 	uint64_t head_ns;  /* when the head was last told */
+	uint64_t noted_ns; /* when `recorded` was last written by itself */
+	uint64_t turn_ns;  /* when the last turn began */
 	uint64_t retry_ns; /* the stream took nothing: not before then again */
 	bool refused;      /* the stream took nothing the last time */
 	struct svc *svc;
@@ -404,6 +411,7 @@ static void note_published(struct relay *relay)
 	struct problem problem = { 0 };
 	struct db_tx *tx;
 
+	relay->noted_ns = clock_mono_ns();
 	if (relay->recorded == relay->published || db_begin(relay->svc->db, &tx, &problem) != ST_OK)
 		return;
 	enum st st = db_write(tx, &svc_statements[SVC_RELAY_PUBLISHED], 1, ST_CONFLICT,
@@ -423,6 +431,22 @@ static void relay_wait(struct svc *svc)
 
 	if (poll(&fd, 1, RELAY_POLL_MS) > 0)
 		(void)!read(svc->wake_fd, &count, sizeof(count));
+}
+
+/* Little by little costs a commit each: see RELAY_PACE_MS. */
+static void relay_pace(const struct relay *relay, const struct relay_work *work)
+{
+	uint64_t pace_ns = RELAY_PACE_MS * 1000000ull;
+	uint64_t gone_ns = clock_mono_ns() - relay->turn_ns;
+
+	if (work->row_count >= RELAY_PACE_ROWS || gone_ns >= pace_ns)
+		return;
+	nanosleep(&(struct timespec){ .tv_nsec = (long)(pace_ns - gone_ns) }, NULL);
+}
+
+static bool is_due(uint64_t then_ns)
+{
+	return clock_mono_ns() - then_ns > HEAD_PERIOD_MS * 1000000ull;
 }
 
 /* New rows get their numbers; they are published at once when nothing older waits. */
@@ -450,12 +474,17 @@ static void relay_lead(struct relay *relay)
 	enum st st = relay_load(relay);
 	while (st == ST_OK && svc_leads(svc)) {
 		arena_reset(relay->arena);
+		relay->turn_ns = clock_mono_ns();
 		st = relay_turn(relay, &work);
+		if (st == ST_OK)
+			relay_pace(relay, &work);
 		if (st != ST_NOT_FOUND)
 			continue;
 		st = ST_OK;
-		note_published(relay);
-		if (clock_mono_ns() - relay->head_ns > HEAD_PERIOD_MS * 1000000ull)
+		/* Were it lost, some would be published twice, and the stream would drop them. */
+		if (is_due(relay->noted_ns))
+			note_published(relay);
+		if (is_due(relay->head_ns))
 			tell_head(relay);
 		svc->process->bus = svc_bus_alive(svc) && !relay->refused;
 		if (!waiting(relay) || relay->refused)

@@ -155,6 +155,7 @@ int main(int argc, char **argv)
 		{ bench_policy, { "policy.decide", "policy.decide_p99_ms", "policy.decide_bulk" } },
 		{ bench_token_verify, { "token.verify_cached_us", "token.memory_mb" } },
 		{ bench_token_issue, { "token.issue" } },
+		{ bench_refusal, { "revoke.p99_ms", "kill.p99_ms" } },
 		{ bench_gateway, { "gateway.rps", "gateway.idle" } },
 	};
 	const char *variable = getenv("BENCH");

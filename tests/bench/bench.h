@@ -44,6 +44,11 @@ struct bench_result {
 
 void bench_load_run(const struct bench_load *load, struct bench_result *ret);
 
+/* What several measurements set up: a sealing key as a variable for the token service; the
+ * catalogue's root documents, put and applied by "per_bench". */
+void bench_sealing_key(struct stack *stack, char *ret_variable, size_t size);
+void bench_documents(struct stack *stack);
+
 /* Was this figure asked for, or its group, or nothing in particular? */
 bool bench_wanted(const char *figure);
 
@@ -55,6 +60,7 @@ void bench_evaluate(void);
 void bench_policy(void);
 void bench_token_verify(void);
 void bench_token_issue(void);
+void bench_refusal(void);
 void bench_gateway(void);
 
 #endif

@@ -183,7 +183,7 @@ static double floor_echo(struct stack *stack, int64_t count)
 	return result.per_second;
 }
 
-static void documents_load(struct stack *stack)
+void bench_documents(struct stack *stack)
 {
 	static const char *const names[] = { "root-tools",    "root-data",       "root-thresholds",
 					     "root-identity", "root-validation", "root-crudlex" };
@@ -347,7 +347,7 @@ static void bench_decide_p99(struct stack *stack, const struct bench_load *like)
 	struct bench_result result;
 	char note[200];
 
-	load.rate = 10000;
+	load.rate = (double)bench_size("BENCH_RATE", 10000);
 	load.count = (int64_t)(load.rate * 4);
 	bench_load_run(&load, &result);
 	snprintf(note, sizeof(note), "at %.0f/s; p50 %.2f ms, %lld failed", result.per_second,
@@ -370,7 +370,7 @@ void bench_policy(void)
 	double floor = bench_wanted("policy.decide") ? floor_echo(&stack, count) : 0;
 	stack_service_start(&stack, "policy", env);
 	harness_sql(stack.harness, AGENTS_SQL);
-	documents_load(&stack);
+	bench_documents(&stack);
 	struct bench_load load = { .url = harness_nats_url(stack.harness),
 				   .subject = "piopl.rpc.policy.decide.terminal",
 				   .body = decide_body,

@@ -35,7 +35,7 @@ static int issue_body(void *context, int64_t number, char *out, size_t size)
 			(long long)1 + (long long)(number % agents));
 }
 
-static void sealing_key_make(struct stack *stack, char *ret_variable, size_t size)
+void bench_sealing_key(struct stack *stack, char *ret_variable, size_t size)
 {
 	char path[600], text[BASE64_SIZE(32)];
 	uint8_t key[32];
@@ -84,7 +84,7 @@ void bench_token_issue(void)
 		    &(struct harness_options){ .postgres = true, .nats = true, .durable = true },
 		    names);
 	stack_service_start(&stack, "registry", NULL);
-	sealing_key_make(&stack, sealing, sizeof(sealing));
+	bench_sealing_key(&stack, sealing, sizeof(sealing));
 	stack_service_start(&stack, "token", env);
 	fleet_found(&fleet, &stack);
 	fleet_agents(&fleet, agents, "agent");
