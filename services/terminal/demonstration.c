@@ -15,10 +15,9 @@
 #define EVIDENCE_MS_MAX 30000
 #define EVIDENCE_WAIT_MS 100
 
-static void done(struct terminal *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void done(struct terminal *t, const char *format, ...)
+void demonstration_done(struct terminal *t, const char *format, ...)
 {
-	char text[400];
+	char text[700];
 	va_list args;
 
 	va_start(args, format);
@@ -62,8 +61,8 @@ static enum st found(struct terminal *t, struct problem *problem)
 			       &request.act, problem));
 	signing_key_clear(&root);
 	TRY(terminal_call(t, &CALL_REGISTRY_FOUND, &request, &reply, problem));
-	done(t, "steward %.*s, key %s", STR_ARG(reply.person.person_id),
-	     site_steward_key(&t->site).text);
+	demonstration_done(t, "steward %.*s, key %s", STR_ARG(reply.person.person_id),
+			   site_steward_key(&t->site).text);
 	return ST_OK;
 }
 
@@ -98,7 +97,7 @@ static enum st constitution_ensure(struct terminal *t, struct problem *problem)
 		hash = added.constitution.hash;
 	}
 	TRY(constitution_activate(t, hash, STR("founding of the fleet"), &activated, problem));
-	done(t, "constitution %.*s", STR_ARG(activated.hash));
+	demonstration_done(t, "constitution %.*s", STR_ARG(activated.hash));
 	return ST_OK;
 }
 
@@ -117,7 +116,7 @@ static enum st unit_ensure(struct terminal *t, const char *path, const char *tit
 	if (st == ST_ALREADY_EXISTS)
 		return ST_OK;
 	if (st == ST_OK)
-		done(t, "unit %s", path);
+		demonstration_done(t, "unit %s", path);
 	return st;
 }
 
@@ -159,7 +158,8 @@ static enum st agents_ensure(struct terminal *t, bool *ret_made, struct problem 
 		return problem_set(problem, ST_INTERNAL, "", "the batch ended as %s: %.*s",
 				   registry_operation_state_names[reply.operation.state - 1],
 				   STR_ARG(reply.operation.error_detail));
-	done(t, "%d agents in %s, one call", DEMONSTRATION_AGENTS, DEMONSTRATION_TEAM);
+	demonstration_done(t, "%d agents in %s, one call", DEMONSTRATION_AGENTS,
+			   DEMONSTRATION_TEAM);
 	return ST_OK;
 }
 
@@ -194,8 +194,24 @@ static enum st chains_wait(struct terminal *t, const struct registry_agent_list_
 		process_sleep_ms(EVIDENCE_WAIT_MS);
 	}
 	terminal_progress_end(t);
-	done(t, "evidence of all %zu agents is in the log", team->agents.count);
+	demonstration_done(t, "evidence of all %zu agents is in the log", team->agents.count);
 	return ST_OK;
+}
+
+enum st demonstration_evidence(struct terminal *t, struct str evidence_id, struct problem *problem)
+{
+	struct audit_record_find_request request = { .evidence_id = evidence_id };
+	int64_t until_ms = clock_boot_ms() + EVIDENCE_MS_MAX;
+	struct audit_record_reply reply;
+	enum st st;
+
+	do {
+		st = terminal_call(t, &CALL_AUDIT_RECORD_FIND, &request, &reply, problem);
+		if (st != ST_NOT_FOUND)
+			return st;
+		process_sleep_ms(EVIDENCE_WAIT_MS);
+	} while (clock_boot_ms() < until_ms);
+	return st;
 }
 
 static enum st evidence_check(struct terminal *t, struct problem *problem)
@@ -209,8 +225,8 @@ static enum st evidence_check(struct terminal *t, struct problem *problem)
 	TRY(evidence_checkpoint_wait(t, problem));
 	TRY(evidence_export(t, path.text, 0, -1, problem));
 	TRY(evidence_verify_file(t, path.text, &summary, problem));
-	done(t, "%lld records, %lld chains verified offline: %s", (long long)summary.records,
-	     (long long)summary.chains, path.text);
+	demonstration_done(t, "%lld records, %lld chains verified offline: %s",
+			   (long long)summary.records, (long long)summary.chains, path.text);
 	return ST_OK;
 }
 
@@ -219,7 +235,11 @@ static void next_say(struct terminal *t)
 {
 	static const char *const next[] = {
 		"agent get piopl_00001",
-		"agent activate piopl_00001 --reason \"first of the studio\"",
+		"agent activate piopl_00002 --reason \"second of the studio\"",
+		"policy what-may piopl_00001",
+		"policy list",
+		"token list",
+		"approval list --state consumed",
 		"audit query --agent piopl_00001",
 		"kill --agent piopl_00010 --reason \"a drill\"",
 		"audit verify",
@@ -234,19 +254,21 @@ static void next_say(struct terminal *t)
 enum st demonstration_run(struct terminal *t, struct problem *problem)
 {
 	struct registry_agent_list_reply team;
-	bool made;
+	bool made, shown;
 
 	TRY(founding_ensure(t, problem));
 	TRY(constitution_ensure(t, problem));
 	TRY(unit_ensure(t, DEMONSTRATION_AREA, "Studio", problem));
 	TRY(unit_ensure(t, DEMONSTRATION_TEAM, "Studio, first team", problem));
 	TRY(agents_ensure(t, &made, problem));
-	if (!made) {
+	TRY(team_list(t, &team, problem));
+	TRY(demonstration_authority(t, &team, &shown, problem));
+	if (!made && !shown) {
 		terminal_say(t, "the fleet is founded already; see: piopl agent list\n");
 		return ST_OK;
 	}
-	TRY(team_list(t, &team, problem));
 	TRY(chains_wait(t, &team, problem));
+	TRY(team_list(t, &team, problem));
 	TRY(evidence_check(t, problem));
 	if (t->json)
 		return ST_OK;

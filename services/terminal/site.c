@@ -175,12 +175,15 @@ static void share_find(struct site *site)
 	path_print(site->gen_dir, "%s/../gen", site->bin_dir);
 	path_print(site->migrations_dir, "%s/../../migrations", site->bin_dir);
 	path_print(site->constitution, "%s/../../services/terminal/constitution.md", site->bin_dir);
+	path_print(site->catalog, "%s/../../services/policy/catalog", site->bin_dir);
 	if (!is_file(site->gen_dir))
 		path_print(site->gen_dir, "%s/../share/piopl", site->bin_dir);
 	if (!is_file(site->migrations_dir))
 		path_print(site->migrations_dir, "%s/../share/piopl/migrations", site->bin_dir);
 	if (!is_file(site->constitution))
 		path_print(site->constitution, "%s/../share/piopl/constitution.md", site->bin_dir);
+	if (!is_file(site->catalog))
+		path_print(site->catalog, "%s/../share/piopl/catalog", site->bin_dir);
 }
 
 /* A socket's name has a hard limit, so a long data directory gets a short place of its own. */

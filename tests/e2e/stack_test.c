@@ -194,6 +194,14 @@ static void one_command_founds_the_fleet(void **state)
 	must(0, run("piopl up --dev"));
 	assert_true(harness_now_ms() - start_ms < UP_MS_MAX);
 	says("10 agents in studio.alpha");
+	says("allow: piopl_00001 trend.scan on trends.public");
+	says("by root-tools, line ");
+	says("deny: piopl_00001 trend.scan on trends.private");
+	says("by crafter-tools, the request is outside of what this allows");
+	says("require_approval: piopl_00001 template.publish on templates.spring");
+	says("signed by per_");
+	says("approved exactly this");
+	says("was used before; an approval is used once");
 	says("verified offline");
 	says("piopl_00010");
 	says("What to try next:");
@@ -216,6 +224,9 @@ static void a_second_time_is_quick_and_changes_nothing(void **state)
 	assert_true(harness_now_ms() - start_ms < 5000);
 	says("already");
 	assert_int_equal(count(), 10);
+	must(0, run("piopl policy versions --json"));
+	assert_int_equal(
+		(int)json_member(json_member(parsed(), "versions")->first, "version")->number, 2);
 }
 
 static void secrets_are_readable_by_nobody_else(void **state)
@@ -251,7 +262,6 @@ static void refusals_are_one_line_with_a_code(void **state)
 static void an_agent_lives_and_is_terminated_by_signed_acts(void **state)
 {
 	(void)state;
-	must(0, run("piopl agent activate piopl_00001 --reason first"));
 	must(0, run("piopl agent pause piopl_00001 --reason odd"));
 	must(0, run("piopl agent resume piopl_00001 --reason checked"));
 	must(0, run("piopl agent throttle piopl_00001 on --reason slow"));
