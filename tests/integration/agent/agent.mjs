@@ -76,6 +76,22 @@ const denied = await decide(action('trend.scan', 'trends.private', {}))
 assert.equal(denied.verdict, 'deny')
 assert.equal(denied.reasons.at(-1).document_id, 'crafter-tools')
 
+// -- the same questions as OpenID AuthZEN 1.0 asks them
+const evaluation = (resource) => {
+	const parameters_hash = hashText(resource)
+	return {
+		subject: { type: 'agent', id: agentId },
+		action: { name: 'trend.scan' },
+		resource: { type: 'list', id: resource },
+		context: { token, proof: proofFor('trend.scan', parameters_hash), parameters_hash },
+	}
+}
+assert.equal((await call(keys.issuer, 'post', '/access/v1/evaluation', { body: evaluation('trends.public') })).decision, true)
+const several = await call(keys.issuer, 'post', '/access/v1/evaluations', {
+	body: { evaluations: [evaluation('trends.public'), evaluation('trends.private')] },
+})
+assert.deepEqual(several.evaluations.map((e) => e.decision), [true, false])
+
 // -- nobody decides for another agent
 await assert.rejects(decide({ ...action('trend.scan', 'x', {}), agent_id: 'piopl_00002' }), (e) => e instanceof Refused && e.status === 403)
 

@@ -245,7 +245,7 @@ static void a_person_is_asked_for_each_of_three_reasons(void **state)
 static void an_approved_action_passes_once_with_evidence_and_is_told(void **state)
 {
 	struct policy_decide_request in = publish(NULL);
-	char id[64], evidence[64], sql[400];
+	char id[64], evidence[64], sql[800];
 
 	(void)state;
 	approved(&in, id);
@@ -263,10 +263,13 @@ static void an_approved_action_passes_once_with_evidence_and_is_told(void **stat
 		 id, evidence);
 	wait_sql(sql);
 	snprintf(sql, sizeof(sql),
-		 "SELECT count(*) FROM policy.outbox WHERE subject = '%s' AND convert_from(data, "
-		 "'UTF8')::jsonb -> 'context' ->> 'capability_applied' = '%s' AND "
-		 "convert_from(data, 'UTF8')::jsonb #>> '{policy_evaluation,approval,approver}' "
-		 "LIKE 'per_%%'",
+		 "SELECT count(*) FROM (SELECT convert_from(data, 'UTF8')::jsonb AS r FROM "
+		 "policy.outbox WHERE type = 'policy.evidence.recorded' UNION ALL SELECT "
+		 "jsonb_array_elements(convert_from(data, 'UTF8')::jsonb -> 'records') FROM "
+		 "policy.outbox WHERE type = 'policy.evidence.packed') AS e WHERE r ->> "
+		 "'evidence_id' "
+		 "= '%s' AND r #>> '{context,capability_applied}' = '%s' AND r #>> "
+		 "'{policy_evaluation,approval,approver}' LIKE 'per_%%'",
 		 evidence, id);
 	assert_int_equal(harness_sql_i64(stack.harness, sql), 1);
 }
