@@ -26,7 +26,7 @@ struct site {
 	char gen_dir[SITE_PATH_MAX];    /* generated files that are read at run time */
 	char migrations_dir[SITE_PATH_MAX];
 	char constitution[SITE_PATH_MAX];
-	char catalog[SITE_PATH_MAX]; /* starter policies */
+	char catalog[SITE_PATH_MAX];      /* starter policies */
 	char postgres_dir[SITE_PATH_MAX]; /* PostgreSQL's programs; "" when not found */
 	char nats_server[SITE_PATH_MAX];  /* "" when not found */
 	uint16_t port_nats;

@@ -106,7 +106,8 @@ int terminal_choice(const struct terminal *t, const char *name);
 typedef enum st command_run(struct terminal *t, struct problem *problem);
 command_run *command_runner(enum command_id id);
 
-command_run cmd_up, cmd_down, cmd_reset, cmd_status, cmd_top, cmd_doctor, cmd_migrate, cmd_supervise;
+command_run cmd_up, cmd_down, cmd_reset, cmd_status, cmd_top, cmd_doctor, cmd_migrate,
+	cmd_supervise;
 command_run cmd_clock_show, cmd_clock_advance, cmd_parked_list, cmd_parked_replay;
 command_run cmd_agent_create, cmd_agent_batch, cmd_agent_get, cmd_agent_list, cmd_agent_count;
 command_run cmd_agent_update, cmd_agent_versions, cmd_agent_activate, cmd_agent_pause;
