@@ -60,9 +60,15 @@ include tests/lint/module.mk
 
 # Programs of others that tests use, from npm: once for a lock file.
 NODE_STAMPS := $(patsubst %/package-lock.json,%/node_modules/.stamp,$(sort \
-	$(filter-out tests/contract/package-lock.json,$(shell find tests -name node_modules -prune -o -name package-lock.json -print))))
+	$(filter-out tests/contract/package-lock.json tests/bench/engines/package-lock.json,$(shell find tests -name node_modules -prune -o -name package-lock.json -print))))
 $(NODE_STAMPS): %/node_modules/.stamp: %/package.json %/package-lock.json
 	@cd $* && npm ci --no-audit --no-fund
+	@touch $@
+
+# Only measuring needs these.
+BENCH_STAMP := tests/bench/engines/node_modules/.stamp
+$(BENCH_STAMP): tests/bench/engines/package.json tests/bench/engines/package-lock.json
+	@cd tests/bench/engines && npm ci --no-audit --no-fund
 	@touch $@
 
 # As many jobs as processors, unless make was told.
@@ -119,5 +125,5 @@ $(BUILD)/test/bench/bench: $(BENCH_OBJ) $(BUILD)/obj/probe_contract.o $(TEST_LIB
 
 .PHONY: bench
 bench: deps ## measure (BENCH="policy.decide token": only these); prints a table and writes build/bench.json
-	@$(MAKE) --no-print-directory -j2 all $(BUILD)/test/bench/bench
+	@$(MAKE) --no-print-directory -j2 all $(BUILD)/test/bench/bench $(BENCH_STAMP)
 	@BENCH="$(BENCH)" $(BUILD)/test/bench/bench

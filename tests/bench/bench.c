@@ -152,6 +152,7 @@ int main(int argc, char **argv)
 		{ bench_registry, { "registry.page_ms", "registry.kill_ms", "registry.create" } },
 		{ bench_audit, { "audit.query_ms", "audit.verify", "audit.append" } },
 		{ bench_evaluate, { "policy.evaluate_us", "policy.evaluate_many_us" } },
+		{ bench_engines, { "policy.cedar_us", "policy.opa_us" } },
 		{ bench_policy, { "policy.decide", "policy.decide_p99_ms", "policy.decide_bulk" } },
 		{ bench_token_verify, { "token.verify_cached_us", "token.memory_mb" } },
 		{ bench_token_issue, { "token.issue" } },

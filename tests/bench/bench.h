@@ -57,6 +57,7 @@ void bench_events(void);
 void bench_registry(void);
 void bench_audit(void);
 void bench_evaluate(void);
+void bench_engines(void);
 void bench_policy(void);
 void bench_token_verify(void);
 void bench_token_issue(void);

@@ -125,6 +125,32 @@ void bench_evaluate(void)
 	free(chains);
 }
 
+/* -- others -- */
+
+/* Cedar and OPA on the same policies, each a line "name microseconds". */
+void bench_engines(void)
+{
+	char command[1100], name[32], figure[64];
+	double us;
+
+	snprintf(command, sizeof(command),
+		 "exec timeout 120 node %s/tests/bench/engines/engines.mjs", harness_root_folder());
+	FILE *out = popen(command, "r");
+	if (!out)
+		exit(1);
+	while (fscanf(out, "%31s %lf", name, &us) == 2) {
+		snprintf(figure, sizeof(figure), "policy.%s_us", name);
+		bench_row(
+			figure, us, "us", 0,
+			"p50, the policies of policy.evaluate_us, preparsed, WebAssembly in node");
+	}
+	if (pclose(out) != 0) {
+		fprintf(stderr,
+			"engines: make tests/bench/engines/node_modules/.stamp, and see above\n");
+		exit(1);
+	}
+}
+
 /* -- over the bus -- */
 
 static int decide_body(void *context, int64_t number, char *out, size_t size)
