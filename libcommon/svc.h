@@ -108,6 +108,9 @@ struct svc_definition {
 	const struct svc_call *calls;            /* call NULL ends; every call of the contract */
 	const struct svc_follow *follows;        /* event NULL ends; may be NULL */
 	const struct svc_tick *ticks;            /* name NULL ends; may be NULL */
+	const struct svc_tick *shared_ticks;     /* run by every ticker of every replica, leading
+						  * or not: the handler shares the work out; may be
+						  * NULL */
 	enum st (*start)(struct svc *svc,
 			 void *state); /* each process, after config; may be NULL */
 	/* A worker's transaction, around the handlers of its messages; may be NULL. Memory of the

@@ -30,6 +30,7 @@ struct svc_config {
 	bool development;
 	enum log_level log_level;
 	int64_t workers;
+	int64_t tickers;
 	int64_t http_port;
 	bool http_any_address;
 	int64_t drain_ms;

@@ -267,7 +267,8 @@ int svc_supervise(struct svc *svc)
 	for (int64_t i = 0; i < svc->config.workers; i++)
 		process_add(svc, SVC_WORKER);
 	process_add(svc, SVC_RELAY);
-	process_add(svc, SVC_TICKER);
+	for (int64_t i = 0; i < svc->config.tickers; i++)
+		process_add(svc, SVC_TICKER);
 	if (svc->definition->follows && svc->definition->follows[0].event)
 		process_add(svc, SVC_FOLLOWER);
 	if (svc->definition->door)

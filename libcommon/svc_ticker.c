@@ -13,15 +13,17 @@
 
 struct timer {
 	const struct svc_tick *tick;
+	bool shared;
 	int64_t due_ms;
 	uint32_t failures;
 };
 
-static size_t timers_add(struct timer *timers, size_t count, const struct svc_tick *ticks)
+static size_t timers_add(struct timer *timers, size_t count, const struct svc_tick *ticks,
+			 bool shared)
 {
 	for (; ticks && ticks->name; ticks++) {
 		ASSERT(count < TICKS_MAX);
-		timers[count++] = (struct timer){ .tick = ticks };
+		timers[count++] = (struct timer){ .tick = ticks, .shared = shared };
 	}
 	return count;
 }
@@ -78,31 +80,41 @@ static void timer_fire(struct svc *svc, struct timer *timer)
 	timer->due_ms = clock_now_ms() + timer->tick->period_ms;
 }
 
-static void ticker_lead(struct svc *svc, struct timer *timers, size_t count)
+static void timers_fire(struct svc *svc, struct timer *timers, size_t count, bool leads)
 {
-	while (svc_leads(svc)) {
-		int64_t now_ms = clock_now_ms();
-		for (size_t i = 0; i < count && !svc_stopping(); i++)
-			if (now_ms >= timers[i].due_ms)
-				timer_fire(svc, &timers[i]);
-		(void)svc_bus_alive(svc);
-		svc_pause(TICK_POLL_MS);
-	}
+	int64_t now_ms = clock_now_ms();
+
+	for (size_t i = 0; i < count && !svc_stopping(); i++)
+		if ((leads || timers[i].shared) && now_ms >= timers[i].due_ms)
+			timer_fire(svc, &timers[i]);
+	(void)svc_bus_alive(svc);
+	svc_pause(TICK_POLL_MS);
+}
+
+/* Shared ticks go on while standing by. */
+static void ticker_stand_by(struct svc *svc, struct timer *timers, size_t count)
+{
+	uint64_t until_ns = clock_mono_ns() + TICK_STANDBY_MS * UINT64_C(1000000);
+
+	while (!svc_stopping() && clock_mono_ns() < until_ns)
+		timers_fire(svc, timers, count, false);
 }
 
 void svc_ticker_run(struct svc *svc)
 {
 	struct timer timers[TICKS_MAX];
-	size_t count = timers_add(timers, 0, svc->definition->ticks);
+	size_t count = timers_add(timers, 0, svc->definition->ticks, false);
 
-	count = timers_add(timers, count, svc_library_ticks);
+	count = timers_add(timers, count, svc_library_ticks, false);
+	count = timers_add(timers, count, svc->definition->shared_ticks, true);
 	if (svc_connect(svc, BUS_SEND_AT_ONCE) != ST_OK)
 		return;
 	while (!svc_stopping()) {
 		if (svc_lead(svc, "ticker"))
-			ticker_lead(svc, timers, count);
+			while (svc_leads(svc))
+				timers_fire(svc, timers, count, true);
 		if (!svc_stopping())
-			svc_pause(TICK_STANDBY_MS);
+			ticker_stand_by(svc, timers, count);
 	}
 	svc_disconnect(svc);
 }

@@ -151,7 +151,7 @@ CREATE TABLE job (
 ) WITH (fillfactor = 80);
 CREATE INDEX job_wallet ON job (wallet, job_id);
 CREATE UNIQUE INDEX job_primary ON job (wallet) WHERE is_primary AND state = 1;
-CREATE INDEX job_due ON job (part, least(expires_ms, activity_ms + idle_ms)) WHERE state = 1;
+CREATE INDEX job_due ON job (least(expires_ms, activity_ms + idle_ms)) WHERE state = 1;
 
 -- state: 1 admitted, 2 running, 3 stopping, 4 ended, 5 failed. reason: enum of the contract.
 -- minutes and paid_until_ms are final from state 3 on.

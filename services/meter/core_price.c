@@ -22,6 +22,6 @@ enum st price_of_minute(const struct price_rates *rates, int64_t cpu_milli, int6
 	TRY(part_add(&sum, rates->cpu, cpu_milli, 1000));
 	TRY(part_add(&sum, rates->ram, ram_mb, 1024));
 	TRY(part_add(&sum, rates->disk, disk_mb, 1024));
-	*ret = sum;
+	*ret = sum > 0 ? sum : 1;
 	return ST_OK;
 }

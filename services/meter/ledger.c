@@ -39,7 +39,7 @@ enum st ledger_flush(const struct svc_scope *scope, struct meter_service *meter)
 	return st;
 }
 
-static enum st system_owe(struct ledger *ledger, int64_t account, int64_t amount)
+enum st ledger_owe(struct ledger *ledger, int64_t account, int64_t amount)
 {
 	for (size_t i = 0; i < ledger->delta_count; i++) {
 		struct system_delta *delta = &ledger->deltas[i];
@@ -104,9 +104,9 @@ enum st ledger_write(const struct svc_scope *scope, struct meter_service *meter,
 	for (size_t i = 0; i < count; i++) {
 		const struct posting *p = &postings[i];
 		if (account_is_system(p->from))
-			TRY(system_owe(&meter->ledger, p->from, -p->amount));
+			TRY(ledger_owe(&meter->ledger, p->from, -p->amount));
 		if (account_is_system(p->to))
-			TRY(system_owe(&meter->ledger, p->to, p->amount));
+			TRY(ledger_owe(&meter->ledger, p->to, p->amount));
 	}
 	return ST_OK;
 }

@@ -16,6 +16,7 @@ int main(int argc, char **argv)
 				.metrics = meter_metrics,
 				.calls = meter_calls,
 				.ticks = meter_ticks,
+				.shared_ticks = meter_shared_ticks,
 				.start = meter_start,
 				.batch = meter_batch,
 			});

@@ -91,7 +91,8 @@ int64_t paid_through_next(int64_t paid_through_ms, int64_t now_ms, int64_t lead_
 struct price_rates {
 	int64_t cpu, ram, disk, class; /* a minute of a processor, 1024 MB, 1024 MB, the class */
 };
-/* Each part is rounded up to a whole micro-unit. ST_MONEY_OVERFLOW. */
+/* Each part is rounded up to a whole micro-unit; nothing is free, so it is at least one.
+ * ST_MONEY_OVERFLOW. */
 MUST_CHECK enum st price_of_minute(const struct price_rates *rates, int64_t cpu_milli,
 				   int64_t ram_mb, int64_t disk_mb, int64_t *ret);
 

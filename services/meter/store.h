@@ -36,6 +36,67 @@ enum meter_statement {
 	MTR_AUDIT_SUMS,
 	MTR_AUDIT_ACCOUNTS,
 	MTR_AUDIT_CHARGES,
+	MTR_HOLD_INSERT,
+	MTR_HOLD_LOAD,
+	MTR_HOLD_CLOSE,
+	MTR_HOLDS_DUE,
+	MTR_JOB_INSERT,
+	MTR_JOB_LOAD,
+	MTR_JOB_FIND,
+	MTR_JOB_COUNT,
+	MTR_JOB_LIST,
+	MTR_JOB_UPDATE,
+	MTR_JOB_HELD,
+	MTR_JOBS_CLOSED,
+	MTR_JOBS_DUE,
+	MTR_PRICE_FIND,
+	MTR_PRICE_INSERT,
+	MTR_PRICE_CLASSES_INSERT,
+	MTR_PRICE_LIST,
+	MTR_PRICE_CLASSES,
+	MTR_SANDBOX_INSERT,
+	MTR_SANDBOX_FIND,
+	MTR_SANDBOXES_LOAD,
+	MTR_SANDBOX_LIST,
+	MTR_SANDBOX_COUNT,
+	MTR_SANDBOX_BEGIN,
+	MTR_SANDBOX_FAIL,
+	MTR_SANDBOX_LEAVE,
+	MTR_SANDBOX_GONE,
+	MTR_SANDBOX_LIMITS,
+	MTR_SILENT_GONE,
+	MTR_SANDBOX_HOLD,
+	MTR_RUN_INSERT,
+	MTR_RUN_LIMITS,
+	MTR_RUNS_OF,
+	MTR_WAITING_OF,
+	MTR_WAITING_DUE,
+	MTR_RUNS_DELETE,
+	MTR_ACTIVITY_INSERT,
+	MTR_SANDBOXES_STOP,
+	MTR_ACTIVITY_MOVE,
+	MTR_ACTIVITY_MOVE_NOWAIT,
+	MTR_LEASES,
+	MTR_TICK_DUE,
+	MTR_TICK_LEAD,
+	MTR_TICK_LOCK,
+	MTR_TICK_LOCK_NEW,
+	MTR_TICK_GROUPS,
+	MTR_TICK_RUNS,
+	MTR_TICK_JOIN,
+	MTR_TICK_CHARGE,
+	MTR_TICK_ADVANCE,
+	MTR_METER_SHOW,
+	MTR_USAGE,
+	MTR_USAGE_HOURS,
+	MTR_HORIZON_OF,
+	MTR_HORIZON_PUT,
+	MTR_HORIZON_JOBS,
+	MTR_HORIZON_LIST,
+	MTR_FORECAST_INSERT,
+	MTR_FORECAST_SETTLE,
+	MTR_FORECAST_LIST,
+	MTR_WALLETS_BY_NUMBER,
 	MTR_STATEMENT_COUNT,
 };
 extern const struct db_statement meter_statements[];
@@ -60,6 +121,8 @@ MUST_CHECK enum st store_system_move(struct db_tx *tx, struct arena *arena,
 MUST_CHECK enum st store_postings_insert(struct db_tx *tx, struct arena *arena,
 					 struct posting *postings, size_t count);
 /* The month of a time has its partition afterwards. */
+/* NULL reads as .data NULL. */
+struct str text_or_none(const struct db_rows *rows, size_t row, size_t column);
 MUST_CHECK enum st store_month_ensure(struct db_tx *tx, struct arena *arena, int64_t at_ms);
 
 struct transfer_row {
@@ -127,5 +190,228 @@ MUST_CHECK enum st store_wallet_update(struct db_tx *tx, const struct wallet_vie
 /* wallet_id of each number; "" for one that is not there. */
 MUST_CHECK enum st store_wallet_ids(struct db_tx *tx, struct arena *arena, const int64_t *numbers,
 				    size_t count, struct str *ret);
+
+/* -- holds (store_hold.c) -- */
+
+struct hold_view {
+	int64_t number, wallet, amount, captured, created_ms, expires_ms, closed_ms, sandbox;
+	enum meter_hold_state state;
+	struct str hold_id, wallet_id, code, reference, sandbox_id;
+	int64_t currency;
+};
+MUST_CHECK enum st store_hold_insert(struct db_tx *tx, struct arena *arena, struct hold_view *hold);
+/* By its id, or by its number when the id is "". */
+MUST_CHECK enum st store_hold_load(struct db_tx *tx, struct arena *arena, struct str hold_id,
+				   int64_t number, struct hold_view *ret, bool *ret_found);
+MUST_CHECK enum st store_hold_close(struct db_tx *tx, int64_t number, enum meter_hold_state state,
+				    int64_t captured, int64_t now_ms);
+/* Holds of no sandbox whose time is over: their numbers and wallets. */
+MUST_CHECK enum st store_holds_due(struct db_tx *tx, struct arena *arena, int64_t now_ms,
+				   int64_t limit, struct db_rows *ret);
+
+/* -- jobs (store_job.c) -- */
+
+struct job_view {
+	int64_t number, wallet, budget, closed, held, idle_ms;
+	int64_t created_ms, expires_ms, activity_ms, ended_ms;
+	int64_t run_spent, burn, running; /* of its sandboxes that run */
+	bool primary;
+	enum meter_job_state state;
+	enum meter_job_reason reason;
+	struct str job_id, wallet_id, code, purpose;
+};
+struct job_views {
+	struct job_view *items;
+	size_t count;
+};
+int64_t job_left(const struct job_view *job); /* of its budget */
+MUST_CHECK enum st store_job_insert(struct db_tx *tx, struct arena *arena, struct job_view *job);
+MUST_CHECK enum st store_job_load(struct db_tx *tx, struct arena *arena, int64_t number,
+				  struct job_view *ret);
+/* Its number and its wallet's; they never change. */
+MUST_CHECK enum st store_job_find(struct db_tx *tx, struct arena *arena, struct str job_id,
+				  int64_t *ret_number, int64_t *ret_wallet, bool *ret_found);
+/* Running ones, and whether one of them is the primary job. */
+MUST_CHECK enum st store_job_count(struct db_tx *tx, struct arena *arena, int64_t wallet,
+				   int64_t *ret, bool *ret_primary);
+MUST_CHECK enum st store_job_list(struct db_tx *tx, struct arena *arena,
+				  const struct meter_job_list_request *filter, int64_t limit,
+				  struct job_views *ret);
+/* Limits, state and reason. */
+MUST_CHECK enum st store_job_update(struct db_tx *tx, const struct job_view *job);
+MUST_CHECK enum st store_job_held(struct db_tx *tx, int64_t number, int64_t more, int64_t now_ms);
+/* Running jobs of a partition whose time or idle timeout may be over. */
+MUST_CHECK enum st store_jobs_due(struct db_tx *tx, struct arena *arena, int64_t now_ms,
+				  int64_t limit, struct db_rows *ret);
+
+/* -- prices (store_price.c) -- */
+
+MUST_CHECK enum st store_price_find(struct db_tx *tx, struct arena *arena, struct str code,
+				    struct str image_class, int64_t now_ms, struct price_rates *ret,
+				    int64_t *ret_version, bool *ret_found);
+MUST_CHECK enum st store_price_insert(struct db_tx *tx, struct arena *arena, int64_t currency,
+				      struct meter_price_table *table);
+MUST_CHECK enum st store_price_list(struct db_tx *tx, struct arena *arena, struct str code,
+				    int64_t limit, struct meter_price_list_reply *ret);
+
+/* -- sandboxes (store_sandbox.c) -- */
+
+struct sandbox_view {
+	int64_t number, wallet, job, hold;
+	struct str sandbox_id, wallet_id, job_id, runner, agent_id, image_class, code, note;
+	int64_t cpu_milli, ram_mb, disk_mb, price, price_version, cap, idle_ms, expires_ms;
+	enum meter_sandbox_state state;
+	enum meter_stop_reason reason;
+	int64_t admitted_ms, begin_by_ms, began_ms, activity_ms, minutes, paid_until_ms, stop_at_ms,
+		ended_ms;
+};
+struct sandbox_views {
+	struct sandbox_view *items;
+	size_t count;
+};
+MUST_CHECK enum st store_sandbox_insert(struct db_tx *tx, struct arena *arena,
+					struct sandbox_view *sandbox);
+MUST_CHECK enum st store_sandbox_find(struct db_tx *tx, struct arena *arena, struct str sandbox_id,
+				      int64_t *ret_number, int64_t *ret_wallet, int64_t *ret_job,
+				      bool *ret_found);
+/* By number, growing. */
+MUST_CHECK enum st store_sandboxes_load(struct db_tx *tx, struct arena *arena,
+					const int64_t *numbers, size_t count,
+					struct sandbox_views *ret);
+MUST_CHECK enum st store_sandbox_list(struct db_tx *tx, struct arena *arena,
+				      const struct meter_sandbox_list_request *filter,
+				      int64_t limit, struct sandbox_views *ret);
+/* Admitted and running ones of a wallet. */
+MUST_CHECK enum st store_sandbox_count(struct db_tx *tx, struct arena *arena, int64_t wallet,
+				       int64_t *ret);
+MUST_CHECK enum st store_sandbox_hold(struct db_tx *tx, int64_t number, int64_t hold);
+MUST_CHECK enum st store_sandbox_begin(struct db_tx *tx, const struct sandbox_view *sandbox,
+				       int64_t now_ms);
+MUST_CHECK enum st store_sandbox_fail(struct db_tx *tx, int64_t number,
+				      enum meter_stop_reason reason, struct str note,
+				      int64_t now_ms);
+/* It has left: `stopping` becomes `ended`. */
+MUST_CHECK enum st store_sandbox_gone(struct db_tx *tx, int64_t number, struct str note,
+				      int64_t ended_ms);
+MUST_CHECK enum st store_sandbox_leave(struct db_tx *tx, int64_t number, int64_t stop_at_ms);
+MUST_CHECK enum st store_sandbox_limits(struct db_tx *tx, const struct sandbox_view *sandbox);
+
+/* Those that had to be gone by `before_ms` and whose runner said nothing: they are `ended`. */
+MUST_CHECK enum st store_silent_gone(struct db_tx *tx, struct arena *arena, int64_t before_ms,
+				     int64_t limit, int64_t now_ms, struct db_rows *ret);
+
+struct run_list {
+	struct run *items;
+	size_t count;
+};
+/* Running sandboxes of a wallet (of one job, or of all when 0), oldest first. */
+MUST_CHECK enum st store_runs_of(struct db_tx *tx, struct arena *arena, int64_t wallet, int64_t job,
+				 struct run_list *ret, int64_t *ret_paid_through_ms);
+/* Sandboxes of a job that were admitted and did not begin. */
+MUST_CHECK enum st store_waiting_of(struct db_tx *tx, struct arena *arena, int64_t job,
+				    struct db_rows *ret);
+/* Sandboxes that had to begin by now: number, wallet, job, hold, price. */
+MUST_CHECK enum st store_waiting_due(struct db_tx *tx, struct arena *arena, int64_t now_ms,
+				     int64_t limit, struct db_rows *ret);
+
+struct run_stop {
+	struct run run;
+	int64_t minutes;
+	int64_t stop_at_ms;
+	enum meter_stop_reason reason;
+};
+/* They run no more: their minutes become activity, and their jobs' spending is closed. All of one
+ * partition. */
+MUST_CHECK enum st store_runs_stop(struct db_tx *tx, struct arena *arena, int64_t partition,
+				   const struct run_stop *stops, size_t count);
+MUST_CHECK enum st store_activity_move(struct db_tx *tx, struct arena *arena, const struct str *ids,
+				       const int64_t *at_ms, size_t count, bool wait,
+				       int64_t *ret_moved);
+MUST_CHECK enum st store_leases(struct db_tx *tx, struct arena *arena, const struct str *ids,
+				size_t count, struct meter_lease_read_reply *ret);
+
+/* -- the tick (store_tick.c) -- */
+
+struct partition_state {
+	int64_t paid_through_ms, join_ms;
+	bool has_new; /* sandboxes that did not join yet */
+};
+/* Partitions with something to do, the one that is longest due first. */
+MUST_CHECK enum st store_tick_due(struct db_tx *tx, struct arena *arena, int64_t wanted_ms,
+				  int64_t now_ms, struct db_rows *ret);
+/* False: another process works on it. Until the transaction ends nobody else does. */
+MUST_CHECK enum st store_tick_lead(struct db_tx *tx, struct arena *arena, int64_t partition,
+				   struct partition_state *ret, bool *ret_leads);
+MUST_CHECK enum st store_tick_lock(struct db_tx *tx, struct arena *arena, int64_t partition,
+				   bool new_only, struct account **ret, size_t *ret_count);
+
+/* Running sandboxes of one job, added up. */
+struct run_group {
+	int64_t wallet;
+	struct job_state job;
+	int64_t count, burn, cost, spent, until_ms_max, more; /* minutes */
+	bool exceptional; /* one of them may not pass by itself, or is new */
+};
+MUST_CHECK enum st store_tick_groups(struct db_tx *tx, struct arena *arena, int64_t partition,
+				     int64_t paid_through_ms, int64_t next_ms, int64_t now_ms,
+				     bool new_only, struct run_group **ret, size_t *ret_count);
+/* Of these wallets (growing), by wallet, from_ms, sandbox. */
+MUST_CHECK enum st store_tick_runs(struct db_tx *tx, struct arena *arena, int64_t partition,
+				   const int64_t *wallets, size_t count, struct run_list *ret);
+MUST_CHECK enum st store_tick_join(struct db_tx *tx, int64_t partition, const int64_t *wallets,
+				   size_t count);
+/* One transfer a wallet to the installation's `revenue` account. */
+struct charge {
+	int64_t account, amount, balance, at_ms;
+};
+MUST_CHECK enum st store_tick_charge(struct db_tx *tx, struct arena *arena, int64_t revenue,
+				     const struct charge *charges, size_t count);
+MUST_CHECK enum st store_tick_advance(struct db_tx *tx, int64_t partition, int64_t was_ms,
+				      int64_t paid_through_ms, int64_t next_ms, int64_t join_ms);
+MUST_CHECK enum st store_meter_show(struct db_tx *tx, struct arena *arena,
+				    struct meter_meter_show_reply *ret);
+
+/* -- usage and the horizon (store_usage.c, store_horizon.c) -- */
+
+struct usage_query {
+	int64_t wallet, job, sandbox; /* one of them; the others 0 */
+	int64_t from_ms, to_ms;
+	enum meter_usage_read_request_by by;
+	int64_t limit;
+};
+MUST_CHECK enum st store_usage(struct db_tx *tx, struct arena *arena,
+			       const struct usage_query *query, struct db_rows *ret);
+
+struct horizon_row {
+	int64_t wallet;
+	struct horizon horizon;
+	int64_t at_ms, forecast_ms;
+	enum meter_horizon_state was; /* 0: there was none */
+	bool forecast;                /* to be kept as one */
+};
+/* Those of a partition that are not dormant, by wallet. */
+MUST_CHECK enum st store_horizon_of(struct db_tx *tx, struct arena *arena, int64_t partition,
+				    struct horizon_row **ret, size_t *ret_count);
+MUST_CHECK enum st store_horizon_put(struct db_tx *tx, struct arena *arena, int64_t partition,
+				     const struct horizon_row *rows, size_t count);
+/* Running jobs of wallets, by wallet: wallet, left, expires_ms. */
+MUST_CHECK enum st store_horizon_jobs(struct db_tx *tx, struct arena *arena, const int64_t *wallets,
+				      size_t count, struct db_rows *ret);
+MUST_CHECK enum st store_horizon_list(struct db_tx *tx, struct arena *arena,
+				      const struct meter_horizon_list_request *filter,
+				      int64_t limit, int64_t now_ms,
+				      struct meter_horizon_list_reply *ret);
+MUST_CHECK enum st store_forecasts_insert(struct db_tx *tx, struct arena *arena,
+					  const struct horizon_row *rows, size_t count);
+/* The wallets' open forecasts have come to their end: how far off each was, in minutes. */
+MUST_CHECK enum st store_forecasts_settle(struct db_tx *tx, struct arena *arena,
+					  const int64_t *wallets, size_t count, int64_t now_ms,
+					  struct db_rows *ret);
+MUST_CHECK enum st store_forecast_list(struct db_tx *tx, struct arena *arena, int64_t wallet,
+				       int64_t limit, struct meter_forecast_list_reply *ret);
+/* By number; those that exist. */
+MUST_CHECK enum st store_wallets_by_number(struct db_tx *tx, struct arena *arena,
+					   const int64_t *numbers, size_t count,
+					   struct wallet_views *ret);
 
 #endif

@@ -1,7 +1,7 @@
 /* store_wallet.c: wallets as they are kept. */
 #include "store.h"
 
-static struct str text_or_none(const struct db_rows *rows, size_t row, size_t column)
+struct str text_or_none(const struct db_rows *rows, size_t row, size_t column)
 {
 	return db_is_null(rows, row, column) ? (struct str){ 0 } : db_text(rows, row, column);
 }
@@ -131,4 +131,13 @@ enum st store_wallet_ids(struct db_tx *tx, struct arena *arena, const int64_t *n
 	for (size_t i = 0; i < count; i++)
 		ret[i] = db_text(&rows, i, 0);
 	return ST_OK;
+}
+
+enum st store_wallets_by_number(struct db_tx *tx, struct arena *arena, const int64_t *numbers,
+				size_t count, struct wallet_views *ret)
+{
+	struct db_rows rows;
+
+	TRY(db_query(tx, STATEMENT(WALLETS_BY_NUMBER), arena, &rows, DB_I64S(numbers, count)));
+	return views_of(&rows, arena, ret);
 }

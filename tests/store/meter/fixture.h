@@ -187,6 +187,14 @@ static inline void world_open(void)
 
 	crypto_init();
 	world.now_ms = START_MS;
+	world.meter.margin_ms = 20000;
+	world.meter.join_ms = 10000;
+	world.meter.begin_ms = 120000;
+	world.meter.linger_ms = 300000;
+	world.meter.forecast_ms = 3600000;
+	world.meter.alive_ms = INT64_C(48) * 3600000;
+	world.meter.warning_ms = INT64_C(36) * 3600000;
+	world.meter.critical_ms = INT64_C(24) * 3600000;
 	world.definition = (struct svc_definition){ .name = "meter" };
 	world.svc.definition = &world.definition;
 	world.svc.state = &world.meter;
@@ -265,6 +273,74 @@ static inline void books_balance(void)
 			(long long)audit->faults.items[i].found);
 	assert_true(audit->balanced);
 	assert_int_equal(sql_i64("SELECT sum(balance) FROM meter.account"), 0);
+}
+
+/* -- jobs, sandboxes, time -- */
+
+/* A shape of 1 cpu, 1024 MB, 1024 MB: 100 + 25 + 1 = 126 micro-units a minute. */
+#define MINUTE_PRICE 126
+#define SHAPE "{\"image_class\":\"standard\",\"cpu_milli\":1000,\"ram_mb\":1024,\"disk_mb\":1024}"
+
+static inline struct id job_made(struct id wallet, const char *more)
+{
+	OK("job_create", "{\"wallet_id\":\"%s\",\"purpose\":\"test\"%s}", wallet.text, more);
+	return id_of(((const struct meter_job_grant_reply *)world.answer)->job.job_id);
+}
+
+static inline struct id admitted(struct id job, const char *more)
+{
+	OK("sandbox_admit", "{\"job_id\":\"%s\",\"runner\":\"mock\",\"shape\":" SHAPE "%s}",
+	   job.text, more);
+	return id_of(((const struct meter_sandbox_admit_reply *)world.answer)->sandbox.sandbox_id);
+}
+
+/* Its lease's end. */
+static inline int64_t began(struct id sandbox)
+{
+	OK("sandbox_begin", "{\"sandbox_id\":\"%s\"}", sandbox.text);
+	return ((const struct meter_lease_reply *)world.answer)->lease.lease_until_ms;
+}
+
+static inline const struct meter_sandbox *sandbox_shown(struct id sandbox)
+{
+	OK("sandbox_show", "{\"sandbox_id\":\"%s\"}", sandbox.text);
+	return &((const struct meter_sandbox_reply *)world.answer)->sandbox;
+}
+
+static inline const struct meter_job *job_shown(struct id job)
+{
+	OK("job_show", "{\"job_id\":\"%s\"}", job.text);
+	return &((const struct meter_job_reply *)world.answer)->job;
+}
+
+/* Runs a tick of the service until it has nothing more to do. */
+static inline void ticked(enum st (*handle)(struct svc_tick_context *))
+{
+	struct svc_tick_context tick;
+
+	do {
+		struct db_tx *tx = begin();
+		tick = (struct svc_tick_context){ .svc = &world.svc,
+						  .state = &world.meter,
+						  .arena = &world.svc.arena,
+						  .tx = tx,
+						  .now_ms = world.now_ms };
+		enum st st = handle(&tick);
+		if (st != ST_OK)
+			fprintf(stderr, "tick: %s\n", db_tx_error(tx));
+		assert_int_equal(finish(tx, st, false), ST_OK);
+	} while (tick.again);
+}
+
+/* Time passes, in steps as the tickers see it. */
+static inline void passed(int64_t ms)
+{
+	for (int64_t until_ms = world.now_ms + ms; world.now_ms < until_ms;) {
+		int64_t left = until_ms - world.now_ms;
+		world.now_ms += left < 5000 ? left : 5000;
+		ticked(tick_partitions);
+		ticked(tick_due);
+	}
 }
 
 #endif
