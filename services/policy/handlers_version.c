@@ -26,9 +26,14 @@ static enum st change_load(struct svc_request *req, const struct policy_document
 
 	if (!loaded)
 		return ST_TOO_LARGE;
-	TRY(db_query(req->tx, &policy_statements[POL_DOCUMENT_GET], req->arena, &rows,
-		     DB_TEXT(change->document_id),
-		     DB_I64(change->has_revision ? change->revision : 0)));
+	/* What is retired is what counts, not a draft that came after it. */
+	if (!change->has_revision && change->state == POLICY_DOCUMENT_STATE_RETIRED)
+		TRY(db_query(req->tx, &policy_statements[POL_DOCUMENT_IN_FORCE], req->arena, &rows,
+			     DB_TEXT(change->document_id)));
+	else
+		TRY(db_query(req->tx, &policy_statements[POL_DOCUMENT_GET], req->arena, &rows,
+			     DB_TEXT(change->document_id),
+			     DB_I64(change->has_revision ? change->revision : 0)));
 	if (rows.count == 0)
 		return svc_refuse(req, ST_NOT_FOUND, "/changes", "no document \"%.*s\"",
 				  STR_ARG(change->document_id));

@@ -126,6 +126,12 @@ const struct db_statement policy_statements[POL_STATEMENT_COUNT + 1] = {
 			       "AND ($2::bigint = 0 OR revision = $2) "
 			       "ORDER BY revision DESC LIMIT 1",
 			       "ti", DOCUMENT_OUT "x" },
+	[POL_DOCUMENT_IN_FORCE] = { "document_in_force",
+				    "SELECT " DOCUMENT
+				    ", body FROM document WHERE document_id = $1 "
+				    "ORDER BY state = 3 DESC, state = 2 DESC, revision DESC LIMIT "
+				    "1",
+				    "t", DOCUMENT_OUT "x" },
 	[POL_DOCUMENT_LIST] = { "document_list",
 				"SELECT " DOCUMENT " FROM document WHERE document_id > $1 AND "
 				"($2::int = 0 OR state = $2) AND ($3::text = '' OR node = $3) "

@@ -329,7 +329,7 @@ static void a_try_leaves_the_approval_as_it_is(void **state)
 	expect(decided(in), POLICY_VERDICT_ALLOW, NULL);
 }
 
-/* [APR-7] late, at the end and one millisecond before it; taken back */
+/* [APR-7] late; taken back */
 static void a_late_or_withdrawn_approval_is_refused(void **state)
 {
 	struct policy_decide_request in = publish(NULL);

@@ -400,6 +400,24 @@ static void a_plan_and_a_replay_list_what_would_change(void **state)
 	assert_int_equal(decide(allowed_request()).verdict, POLICY_VERDICT_ALLOW);
 }
 
+/* [POL-5] A draft that came later is not what counts. */
+static void retiring_ends_the_revision_that_is_in_force(void **state)
+{
+	static const char text[] = "policy:\n  id: short\n  type: tool-access\n  unit: studio\n"
+				   "  tools:\n    - {name: trend.scan, allow: false}\n";
+
+	(void)state;
+	document_activate(text, "short");
+	must_be(document_put(text), ST_OK);
+	assert_int_equal(decide(allowed_request()).verdict, POLICY_VERDICT_DENY);
+	must_be(document_apply("short", POLICY_DOCUMENT_STATE_RETIRED, NULL), ST_OK);
+	assert_int_equal(decide(allowed_request()).verdict, POLICY_VERDICT_ALLOW);
+	assert_int_equal(harness_sql_i64(stack.harness,
+					 "SELECT sum(revision * state) FROM policy.document WHERE "
+					 "document_id = 'short'"),
+			 1 * 4 + 2 * 1);
+}
+
 /* [POL-8] */
 static void questions_about_permissions_are_answered(void **state)
 {
@@ -559,6 +577,7 @@ int main(void)
 		cmocka_unit_test(only_the_role_puts_documents_in_force),
 		cmocka_unit_test(a_document_is_simulated_activated_and_rolled_back),
 		cmocka_unit_test(a_plan_and_a_replay_list_what_would_change),
+		cmocka_unit_test(retiring_ends_the_revision_that_is_in_force),
 		cmocka_unit_test(questions_about_permissions_are_answered),
 		cmocka_unit_test(a_reservation_is_captured_released_or_expires),
 		cmocka_unit_test(a_rate_is_kept_at_its_limit_over_calls_and_workers),
