@@ -54,6 +54,7 @@ static enum st role_request(struct terminal *t, struct str text,
 	for (struct json *member = role->first; in && member;) {
 		struct json *next = member->next;
 
+		member->next = NULL; /* a node has one parent, and its neighbours there */
 		if (str_is(member->name, "revision"))
 			json_set(&t->arena, in, "expected_revision", member);
 		else if (!str_is(member->name, "updated_at"))
