@@ -3,12 +3,33 @@
 // Exit status 0: every record is the one that was signed. 1: what is wrong, by position. 2: usage.
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { createInterface } from 'node:readline';
 
 const sha = (...parts) => parts.reduce((h, p) => h.update(p), createHash('sha256')).digest();
 const leafOf = (text) => sha(Buffer.from([0]), text);
 const nodeOf = (left, right) => sha(Buffer.from([1]), left, right);
-const bytesOf = (text) => Buffer.from(text.slice('sha256:'.length), 'hex');
+const bytesOf = (text) => {
+	if (!/^sha256:[0-9a-f]{64}$/.test(text)) throw new Error(`${text ?? 'nothing'} stands where a hash is needed`);
+	return Buffer.from(text.slice('sha256:'.length), 'hex');
+};
+
+// Lines as they are in the file, to the last byte: a record's hash is over exactly these.
+async function* linesOf(path) {
+	let rest = Buffer.alloc(0);
+	for await (const chunk of createReadStream(path)) {
+		let from = 0;
+		rest = Buffer.concat([rest, chunk]);
+		for (let end; (end = rest.indexOf(10, from)) >= 0; from = end + 1) yield rest.subarray(from, end);
+		rest = rest.subarray(from);
+	}
+	if (rest.length) yield rest;
+}
+const parsed = (line, number) => {
+	try {
+		return JSON.parse(line.toString());
+	} catch {
+		throw new Error(`line ${number} is not JSON: the file was cut or changed there`);
+	}
+};
 
 let wrong = 0;
 const report = (what, position) => {
@@ -60,6 +81,12 @@ const checkpointOf = (note, key) => {
 
 const chains = new Map(); // agent -> hash and position of its last record
 let expired = -1n;        // last expired position
+const claims = [];        // ranges that the file says expired: [first, last]
+const claim = (position) => {
+	expired = position;
+	if (claims.length && claims.at(-1)[1] + 1n === position) claims.at(-1)[1] = position;
+	else claims.push([position, position]);
+};
 const chain = (record, text) => {
 	const position = BigInt(record.log_id);
 	const before = chains.get(record.agent_id);
@@ -70,7 +97,7 @@ const chain = (record, text) => {
 
 async function main(path, vkey) {
 	const key = keyOf(vkey);
-	let header, leaves = [], first = 0n, next = 0n, gone = new Set(), records = 0;
+	let header, leaves = [], first = 0n, next = 0n, gone = new Set(), records = 0, number = 0;
 	const closeBlock = () => {
 		for (; next < first + BigInt(leaves.length); next++)
 			if (!gone.has(next)) report('no record', next);
@@ -82,9 +109,10 @@ async function main(path, vkey) {
 		if (checkpoint.size !== tree.size || !checkpoint.root.equals(root()))
 			report('the signed root is not reproduced', tree.size);
 	};
-	for await (const line of createInterface({ input: createReadStream(path), crlfDelay: 0 })) {
-		const item = JSON.parse(line);
-		if (item.format) {
+	for await (const line of linesOf(path)) {
+		const item = parsed(line, ++number);
+		if (number === 1) {
+			if (!item.format) throw new Error('not an export: its first line is no header');
 			header = item;
 			let at = BigInt(item.first), left = [...item.left];
 			for (let level = 62; level >= 0; level--)
@@ -99,7 +127,7 @@ async function main(path, vkey) {
 			gone = new Set();
 			for (let i = 0; i < (item.expired ?? []).length; i += 2)
 				for (let k = 0; k < item.expired[i + 1]; k++) {
-					expired = first + BigInt(item.expired[i] + k);
+					claim(first + BigInt(item.expired[i] + k));
 					gone.add(expired);
 				}
 		} else if (item.checkpoint) {
@@ -118,7 +146,7 @@ async function main(path, vkey) {
 			records++;
 		}
 	}
-	if (!header) throw new Error('not an export');
+	if (!header) throw new Error('not an export: the file is empty');
 	closeBlock();
 	if (tree.size !== BigInt(header.end)) report('the range is not whole', tree.size);
 	else {
@@ -131,6 +159,8 @@ async function main(path, vkey) {
 		}
 		same(checkpointOf(header.checkpoint, key));
 	}
+	for (const [from, to] of claims)
+		console.log(`${to - from + 1n} said to be expired, from position ${from} to ${to}`);
 	console.log(`${records} records of ${header.first} to ${header.end}, ${chains.size} chains: ` +
 		(wrong ? `${wrong} findings` : 'proved'));
 	return wrong ? 1 : 0;

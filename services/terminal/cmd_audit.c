@@ -3,6 +3,7 @@
 
 #include "gen/audit.h"
 #include "id.h"
+#include "json.h"
 #include "merkle.h"
 #include "note.h"
 #include "services/terminal/evidence.h"
@@ -218,6 +219,30 @@ static enum st alarms_list(struct terminal *t, struct problem *problem)
 	return ST_OK;
 }
 
+/* From the key list, which the root key signed: needs no service. */
+static enum st keys_print(struct terminal *t, struct problem *problem)
+{
+	struct json *list = json_new(&t->arena, JSON_ARRAY);
+	struct evidence_keys keys;
+	char text[NOTE_VKEY_SIZE];
+	struct buf buf;
+
+	TRY(evidence_keys_load(t, &keys, problem));
+	for (size_t i = 0; i < keys.count; i++) {
+		note_key_to_text(&keys.keys[i], text);
+		json_add(list, json_new_string(&t->arena, arena_copy(&t->arena, str_of(text))));
+		if (!t->json)
+			terminal_say(t, "%s\n", text);
+	}
+	if (!t->json)
+		return ST_OK;
+	buf_init(&buf, &t->arena, 512);
+	json_write_pretty(&buf, list);
+	buf_add_char(&buf, '\n');
+	terminal_write(buf_str(&buf));
+	return ST_OK;
+}
+
 enum st cmd_audit_checkpoint(struct terminal *t, struct problem *problem)
 {
 	struct audit_checkpoint_get_request request = {
@@ -231,6 +256,8 @@ enum st cmd_audit_checkpoint(struct terminal *t, struct problem *problem)
 		return alarms_list(t, problem);
 	if (args_has(&t->args, "list"))
 		return checkpoints_list(t, problem);
+	if (args_has(&t->args, "key"))
+		return keys_print(t, problem);
 	TRY(terminal_ask(t, &CALL_AUDIT_CHECKPOINT_GET, &request, &reply, &printed, problem));
 	if (!printed)
 		terminal_say(t, "%.*s", STR_ARG(reply.note));

@@ -55,11 +55,14 @@ const struct command catalog_audit[] = {
 		.noun = "audit",
 		.verb = "checkpoint",
 		.summary = "the latest signed tree head, or the one of a size",
-		.example = "piopl audit checkpoint\npiopl audit checkpoint --list",
+		.example = "piopl audit checkpoint\npiopl audit checkpoint --list\n"
+			   "piopl audit checkpoint --key",
 		.options = LIST(WHOLE("size", "N", 0, POSITION_MAX, "of this size"),
 				FLAG("list", "all of them, smallest first"),
 				WHOLE("after", "N", 0, POSITION_MAX, "with --list: larger than"),
-				FLAG("alarms", "alarms about the log instead")),
+				FLAG("alarms", "alarms about the log instead"),
+				FLAG("key", "the log's public keys instead, a line each, as "
+					    "auditors and witnesses take them")),
 	},
 	{
 		.id = COMMAND_AUDIT_PROOF,

@@ -258,6 +258,7 @@ static enum st lines_of_file(const char *path, const struct line_sink *sink,
 	size_t capacity = 0;
 	ssize_t size;
 	enum st st = ST_OK;
+	int error;
 
 	if (!in)
 		return problem_set(problem, ST_USAGE, "", "cannot read \"%s\": %s", path,
@@ -267,9 +268,13 @@ static enum st lines_of_file(const char *path, const struct line_sink *sink,
 			size--;
 		st = sink->take(sink->context, (struct str){ line, (size_t)size });
 	}
+	error = ferror(in) ? errno : 0; /* a folder opens and cannot be read */
 	free(line);
 	if (in != stdin)
 		fclose(in);
+	if (st == ST_OK && error != 0)
+		return problem_set(problem, ST_USAGE, "", "cannot read \"%s\": %s", path,
+				   strerror(error));
 	return st;
 }
 

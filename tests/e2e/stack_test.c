@@ -323,6 +323,23 @@ static void exported_evidence_holds_and_any_change_is_named(void **state)
 	must(0, run("piopl audit proof 3"));
 }
 
+/* [AGT-6] What a role's file says is put, again and again, and what is no role is refused. */
+static void a_role_is_put_from_a_file(void **state)
+{
+	(void)state;
+	must(0, run("piopl role get social_promoter >%s/role.json", folder));
+	must(0, run("piopl role put %s/role.json", folder));
+	says("social_promoter is revision 2");
+	must(1, run("piopl role put %s/role.json", folder));
+	must(0, run("sed '/revision/d; s/social_promoter/road_promoter/' %s/role.json >%s/new.json",
+		    folder, folder));
+	must(0, run("piopl role put %s/new.json", folder));
+	says("road_promoter is revision 1");
+	must(1, run("echo '[]' >%s/new.json; piopl role put %s/new.json", folder, folder));
+	must(1, run("echo '7' >%s/new.json; piopl role put %s/new.json", folder, folder));
+	must(1, run("echo '{' >%s/new.json; piopl role put %s/new.json", folder, folder));
+}
+
 /* [AUD-5] */
 static void a_witness_signs_what_only_grew(void **state)
 {
@@ -337,6 +354,15 @@ static void a_witness_signs_what_only_grew(void **state)
 	must(0, run("piopl audit witness sign --name w.example --key %s/w.key --state %s/w.state",
 		    folder, folder));
 	must(0, run("piopl audit checkpoint --list"));
+	must(0, run("piopl audit checkpoint --key"));
+	says("piopl/audit+");
+	/* what it prints is what the offline check takes; a folder is no file */
+	must(0, run("piopl audit checkpoint --key >%s/log.vkey", folder));
+	must(0, run("piopl audit export --output %s/out.jsonl", folder));
+	must(0, run("piopl audit verify --file %s/out.jsonl --public-key %s/log.vkey", folder,
+		    folder));
+	must(2, run("piopl audit verify --file %s", folder));
+	says("cannot read");
 }
 
 /* [PLT-6] A rotated key signs on, and what the old one signed stays verifiable. */
@@ -549,6 +575,7 @@ int main(void)
 		cmocka_unit_test_setup(people_and_their_keys_come_and_go, needs_the_system),
 		cmocka_unit_test_setup(exported_evidence_holds_and_any_change_is_named,
 				       needs_the_system),
+		cmocka_unit_test_setup(a_role_is_put_from_a_file, needs_the_system),
 		cmocka_unit_test_setup(a_witness_signs_what_only_grew, needs_the_system),
 		cmocka_unit_test_setup(a_rotated_key_keeps_the_evidence_verifiable,
 				       needs_the_system),

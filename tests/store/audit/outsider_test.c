@@ -68,9 +68,13 @@ static void an_outsider_proves_what_we_export(void **state)
 		assert_non_null(strstr(output, "proved"));
 	}
 	for (int64_t i = 0; i < COUNT; i++)
-		expired[i] = i % 5 == 2;
+		expired[i] = i % 100 == 2 || i % 100 == 3;
 	sample_export(&made, 3, 640, 64, expired, false, &lines);
 	assert_int_equal(outsider(), 0);
+	/* that they expired is the file's word: it is told, so that it can be held against the log
+	 */
+	assert_non_null(strstr(output, "1 said to be expired, from position 3 to 3\n"));
+	assert_non_null(strstr(output, "2 said to be expired, from position 602 to 603\n"));
 }
 
 static void an_outsider_names_what_was_changed(void **state)
@@ -89,6 +93,36 @@ static void an_outsider_names_what_was_changed(void **state)
 	lines.count--;
 	assert_int_equal(outsider(), 1);
 	assert_non_null(strstr(output, "no record at position 48"));
+}
+
+static void line_replaced(size_t at, const char *text)
+{
+	sample_export(&made, 0, 300, 100, NULL, true, &lines);
+	lines.items[at] = str_of(text);
+}
+
+/* [AUD-6] */
+static void an_outsider_says_what_is_no_export(void **state)
+{
+	struct str was;
+
+	(void)state;
+	sample_export(&made, 0, 300, 100, NULL, true, &lines);
+	lines.count = 0;
+	assert_int_equal(outsider(), 1);
+	assert_non_null(strstr(output, "the file is empty"));
+	line_replaced(0, "{}");
+	assert_int_equal(outsider(), 1);
+	assert_non_null(strstr(output, "its first line is no header"));
+	line_replaced(7, "{\"agent_id\":\"pio");
+	assert_int_equal(outsider(), 1);
+	assert_non_null(strstr(output, "line 8 is not JSON"));
+	/* one byte more at the end of a line is another record */
+	sample_export(&made, 0, 300, 100, NULL, true, &lines);
+	was = lines.items[50];
+	lines.items[50] = arena_printf(&made.arena, "%.*s\r", STR_ARG(was));
+	assert_int_equal(outsider(), 1);
+	assert_non_null(strstr(output, "another record than was signed at position 48"));
 }
 
 static void an_outsider_with_another_key_proves_nothing(void **state)
@@ -112,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_outsider_proves_what_we_export),
 		cmocka_unit_test(an_outsider_names_what_was_changed),
+		cmocka_unit_test(an_outsider_says_what_is_no_export),
 		cmocka_unit_test(an_outsider_with_another_key_proves_nothing),
 	};
 
