@@ -25,12 +25,30 @@ static const char *const act_words[AGENT_ACT_COUNT] = {
 	[AGENT_UNTHROTTLE] = "unthrottled", [AGENT_TERMINATE] = "terminated",
 };
 
+static bool act_allowed(const struct agent_condition *from, enum agent_act act)
+{
+	return from->state != TERMINATED &&
+	       next_state[act][from->state - REGISTRY_AGENT_STATE_PENDING] != NO &&
+	       (act != AGENT_THROTTLE || !from->throttled) &&
+	       (act != AGENT_UNTHROTTLE || from->throttled);
+}
+
 static enum st transition_refuse(const struct agent_condition *from, enum agent_act act, enum st st,
 				 struct problem *problem)
 {
-	return problem_set(problem, st, "/agent_id", "an agent that is \"%s\"%s cannot be %s",
-			   registry_agent_state_names[from->state - 1],
-			   from->throttled ? " and throttled" : "", act_words[act]);
+	char can[sizeof(problem->hint)] = "";
+	size_t size = 0;
+
+	problem_set(problem, st, "/agent_id", "an agent that is \"%s\"%s cannot be %s",
+		    registry_agent_state_names[from->state - 1],
+		    from->throttled ? " and throttled" : "", act_words[act]);
+	for (enum agent_act a = 0; a < AGENT_ACT_COUNT; a++)
+		if (act_allowed(from, a) && size < sizeof(can))
+			size += (size_t)snprintf(can + size, sizeof(can) - size, "%s%s",
+						 size > 0 ? ", " : "", act_words[a]);
+	if (size > 0)
+		problem_hint(problem, "it can be: %s", can);
+	return st;
 }
 
 enum st lifecycle_decide(const struct agent_condition *from, enum agent_act act, bool automatic,
@@ -39,10 +57,9 @@ enum st lifecycle_decide(const struct agent_condition *from, enum agent_act act,
 	ASSERT(from->state != NO && act < AGENT_ACT_COUNT);
 	if (from->state == TERMINATED)
 		return transition_refuse(from, act, ST_AGENT_TERMINATED, problem);
-	enum registry_agent_state to = next_state[act][from->state - REGISTRY_AGENT_STATE_PENDING];
-	if (to == NO || (act == AGENT_THROTTLE && from->throttled) ||
-	    (act == AGENT_UNTHROTTLE && !from->throttled))
+	if (!act_allowed(from, act))
 		return transition_refuse(from, act, ST_TRANSITION_ILLEGAL, problem);
+	enum registry_agent_state to = next_state[act][from->state - REGISTRY_AGENT_STATE_PENDING];
 	struct agent_condition next = {
 		.state = to,
 		/* a pause keeps the flag, so that a resumed agent is as fast as it was */

@@ -88,6 +88,10 @@ enum st on_agent_get(struct svc_request *req)
 				      &found));
 	else
 		TRY(store_agent_get(req->tx, req->arena, number, &answer->agent, &found));
+	if (!found && in->has_as_of_ms)
+		return svc_refuse(req, ST_NOT_FOUND, "/agent_id",
+				  "there was no agent \"%.*s\" at that time",
+				  STR_ARG(in->agent_id));
 	return found ? ST_OK : agent_missing(req, in->agent_id);
 }
 

@@ -195,6 +195,7 @@ static void every_version_is_readable_as_of_its_time(void **state)
 	assert_int_equal(answered()->identity.status, REGISTRY_AGENT_STATE_PENDING);
 	REFUSED(ST_NOT_FOUND, "/agent_id", "agent_get", "{\"agent_id\":\"%s\",\"as_of\":\"%s\"}",
 		id, earlier);
+	assert_non_null(strstr(world.problem.detail, "at that time"));
 	time_format(world.now_ms, at);
 	OK("agent_get", "{\"agent_id\":\"%s\",\"as_of\":\"%s\"}", id, at);
 	assert_int_equal(answered()->identity.status, REGISTRY_AGENT_STATE_ACTIVE);

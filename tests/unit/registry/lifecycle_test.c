@@ -46,6 +46,20 @@ static int allowed_at(enum registry_agent_state from, bool throttled, enum agent
 	return -1;
 }
 
+static const char *const words[AGENT_ACT_COUNT] = {
+	[AGENT_ACTIVATE] = "activated",     [AGENT_PAUSE] = "paused",
+	[AGENT_RESUME] = "resumed",         [AGENT_THROTTLE] = " throttled",
+	[AGENT_UNTHROTTLE] = "unthrottled", [AGENT_TERMINATE] = "terminated",
+};
+
+/* A refusal says what would pass: every act of the table from here, and no other. */
+static void check_hint(enum registry_agent_state state, bool throttled, const char *hint)
+{
+	for (int act = 0; act < AGENT_ACT_COUNT; act++)
+		assert_int_equal(strstr(hint, words[act]) != NULL,
+				 allowed_at(state, throttled, (enum agent_act)act) >= 0);
+}
+
 static void check_one(enum registry_agent_state state, bool throttled, enum agent_act act)
 {
 	struct agent_condition from = { state, throttled, false };
@@ -63,6 +77,7 @@ static void check_one(enum registry_agent_state state, bool throttled, enum agen
 	assert_int_equal(st, state == TERMINATED ? ST_AGENT_TERMINATED : ST_TRANSITION_ILLEGAL);
 	assert_non_null(strstr(problem.detail, registry_agent_state_names[state - 1]));
 	assert_int_equal(to.state, REGISTRY_AGENT_STATE_NONE);
+	check_hint(state, throttled, problem.hint);
 }
 
 /* [AGT-8] */
