@@ -184,6 +184,8 @@ static void report(struct terminal *t, enum st st, const struct problem *problem
 		buf_printf(&buf, " (%s)", info->code);
 	if (problem->hint[0] != '\0')
 		buf_printf(&buf, "; %s", problem->hint);
+	else if (info->kind == ST_KIND_UNAVAILABLE && problem->retry_after_ms == 0)
+		buf_add_c(&buf, "; see: piopl status");
 	for (size_t i = 0; !buf.failed && i < buf.size; i++)
 		if ((unsigned char)buf.data[i] < 0x20)
 			buf.data[i] = ' ';
