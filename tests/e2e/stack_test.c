@@ -323,6 +323,23 @@ static void exported_evidence_holds_and_any_change_is_named(void **state)
 	must(0, run("piopl audit proof 3"));
 }
 
+/* [AGT-3] The head of the chain is the last record's hash, not what the agent was made with. */
+static void an_agents_chain_head_is_shown(void **state)
+{
+	char *head;
+
+	(void)state;
+	must(0, run("piopl audit verify --agent piopl_00002"));
+	head = strstr(output, "head sha256:");
+	assert_non_null(head);
+	head = strndup(head + strlen("head "), strlen("sha256:") + 64);
+	must(0, run("piopl agent get piopl_00002"));
+	says(head);
+	must(0, run("piopl agent get piopl_00002 --json"));
+	says(head);
+	free(head);
+}
+
 /* [AGT-6] What a role's file says is put, again and again, and what is no role is refused. */
 static void a_role_is_put_from_a_file(void **state)
 {
@@ -575,6 +592,7 @@ int main(void)
 		cmocka_unit_test_setup(people_and_their_keys_come_and_go, needs_the_system),
 		cmocka_unit_test_setup(exported_evidence_holds_and_any_change_is_named,
 				       needs_the_system),
+		cmocka_unit_test_setup(an_agents_chain_head_is_shown, needs_the_system),
 		cmocka_unit_test_setup(a_role_is_put_from_a_file, needs_the_system),
 		cmocka_unit_test_setup(a_witness_signs_what_only_grew, needs_the_system),
 		cmocka_unit_test_setup(a_rotated_key_keeps_the_evidence_verifiable,
