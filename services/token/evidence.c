@@ -52,7 +52,7 @@ enum st evidence_emit(const struct svc_scope *scope, const struct note *note)
 	};
 
 	TRY(new_id("evd", scope->now_ms, scope->arena, &evidence.evidence_id));
-	return svc_emit_in(scope, &EVT_EVIDENCE_RECORDED, &evidence.evidence_id, &evidence, 1);
+	return svc_evidence_emit(scope, &evidence);
 }
 
 enum st recorded(struct svc_request *req, const char *operation, struct str agent_id,
