@@ -1,5 +1,5 @@
 // Verifies an export of the PIOPL audit log. Shares no code with the system that made it: node alone.
-//   node verify-export.mjs <export.jsonl> <key of the log, as name+hash+base64>
+//   node verify-export.mjs <export.jsonl> <key of the log, as name+hash+base64>...
 // Exit status 0: every record is the one that was signed. 1: what is wrong, by position. 2: usage.
 import { createHash, createPublicKey, verify } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -65,17 +65,17 @@ const keyOf = (vkey) => {
 		key: createPublicKey({ key: der, format: 'der', type: 'spki' }),
 	};
 };
-const checkpointOf = (note, key) => {
+const checkpointOf = (note, keys) => {
 	const end = note.indexOf('\n\n');
 	const text = note.slice(0, end + 1);
 	const signed = note.slice(end + 2).split('\n').some((line) => {
 		const [dash, name, base64] = line.split(' ');
 		const bytes = Buffer.from(base64 ?? '', 'base64');
-		return dash === '—' && name === key.name && bytes.subarray(0, 4).equals(key.hash) &&
-			verify(null, Buffer.from(text), key.key, bytes.subarray(4));
+		return keys.some((key) => dash === '—' && name === key.name && bytes.subarray(0, 4).equals(key.hash) &&
+			verify(null, Buffer.from(text), key.key, bytes.subarray(4)));
 	});
 	const [origin, size, base64] = text.split('\n');
-	if (!signed || origin !== key.name) throw new Error('a checkpoint is not signed by this key');
+	if (!signed || origin !== keys[0].name) throw new Error('a checkpoint is not signed by this key (was it rotated? give every key)');
 	return { size: BigInt(size), root: Buffer.from(base64, 'base64') };
 };
 
@@ -95,8 +95,8 @@ const chain = (record, text) => {
 	chains.set(record.agent_id, { hash: sha(text), position });
 };
 
-async function main(path, vkey) {
-	const key = keyOf(vkey);
+async function main(path, vkeys) {
+	const keys = vkeys.map(keyOf);
 	let header, leaves = [], first = 0n, next = 0n, gone = new Set(), records = 0, number = 0;
 	const closeBlock = () => {
 		for (; next < first + BigInt(leaves.length); next++)
@@ -132,7 +132,7 @@ async function main(path, vkey) {
 				}
 		} else if (item.checkpoint) {
 			closeBlock();
-			same(checkpointOf(item.checkpoint, key));
+			same(checkpointOf(item.checkpoint, keys));
 		} else {
 			const position = BigInt(item.log_id);
 			while (gone.has(next)) next++;
@@ -157,7 +157,7 @@ async function main(path, vkey) {
 				level++;
 			add(level, bytesOf(right.shift()));
 		}
-		same(checkpointOf(header.checkpoint, key));
+		same(checkpointOf(header.checkpoint, keys));
 	}
 	for (const [from, to] of claims)
 		console.log(`${to - from + 1n} said to be expired, from position ${from} to ${to}`);
@@ -166,11 +166,11 @@ async function main(path, vkey) {
 	return wrong ? 1 : 0;
 }
 
-if (process.argv.length !== 4) {
-	console.error('usage: node verify-export.mjs <export.jsonl> <name+hash+base64>');
+if (process.argv.length < 4) {
+	console.error('usage: node verify-export.mjs <export.jsonl> <name+hash+base64>...');
 	process.exit(2);
 }
-main(process.argv[2], process.argv[3]).then((status) => process.exit(status), (error) => {
+main(process.argv[2], process.argv.slice(3).flatMap((keys) => keys.split('\n')).filter(Boolean)).then((status) => process.exit(status), (error) => {
 	console.log(`not verified: ${error.message}`);
 	process.exit(1);
 });

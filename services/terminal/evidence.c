@@ -23,24 +23,42 @@ static enum st keys_add(struct evidence_keys *keys, struct str name,
 	return note_key_make(name, NOTE_ED25519, public_key, &keys->keys[keys->count++]);
 }
 
-/* "name+hash+key" as witnesses and other logs write it, or the bare key of this log. */
+static enum st key_of_line(struct evidence_keys *keys, struct str line, struct problem *problem)
+{
+	uint8_t public_key[PUBLIC_KEY_BYTES];
+
+	if (base64_decode_exact(line, public_key, sizeof(public_key)) == ST_OK)
+		return keys_add(keys, STR(SITE_AUDIT_ORIGIN), public_key);
+	if (keys->count == EVIDENCE_KEYS_MAX)
+		return ST_TOO_LARGE;
+	TRY(note_key_of_text(line, &keys->keys[keys->count], problem));
+	keys->count++;
+	return ST_OK;
+}
+
+/* A line a key, for keys are rotated: "name+hash+key" as witnesses and other logs write it, or the
+ * bare key of this log. */
 static enum st keys_of_file(struct terminal *t, const char *path, struct evidence_keys *ret,
 			    struct problem *problem)
 {
-	uint8_t public_key[PUBLIC_KEY_BYTES];
-	struct str text;
+	struct str text, line = { 0 };
+	enum st st = ST_OK;
 
 	TRY(terminal_read_file(t, path, &text, problem));
-	while (text.size > 0 && text.data[text.size - 1] == '\n')
-		text.size--;
-	if (base64_decode_exact(text, public_key, sizeof(public_key)) == ST_OK)
-		return keys_add(ret, STR(SITE_AUDIT_ORIGIN), public_key);
-	if (note_key_of_text(text, &ret->keys[0], problem) == ST_OK) {
-		ret->count = 1;
-		return ST_OK;
+	while (st == ST_OK && text.size > 0) {
+		if (!str_cut(text, '\n', &line, &text)) {
+			line = text;
+			text.size = 0;
+		}
+		if (line.size > 0)
+			st = key_of_line(ret, line, problem);
 	}
-	problem_set(problem, ST_USAGE, "", "\"%s\" holds no public key", path);
-	problem_hint(problem, "one line of base64, or name+hash+base64");
+	if (st == ST_OK && ret->count > 0)
+		return ST_OK;
+	*problem = (struct problem){ 0 };
+	problem_set(problem, ST_USAGE, "", "\"%s\" holds no public key%s", path,
+		    ret->count > 0 ? " in one of its lines" : "");
+	problem_hint(problem, "a line a key, as base64 or name+hash+base64");
 	return ST_USAGE;
 }
 

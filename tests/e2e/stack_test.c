@@ -392,6 +392,23 @@ static void a_rotated_key_keeps_the_evidence_verifiable(void **state)
 	says("retired");
 	must(0, run("piopl unit create studio.beta --title Second"));
 	must(0, run("piopl audit verify"));
+	/* offline too, by the log's keys alone: the export has checkpoints signed by both */
+	must(0,
+	     run("piopl audit checkpoint --key >%s/log.vkey; wc -l <%s/log.vkey", folder, folder));
+	says("2");
+	must(0, run("piopl audit export --output %s/out.jsonl", folder));
+	must(0, run("piopl audit verify --file %s/out.jsonl --public-key %s/log.vkey", folder,
+		    folder));
+	must(0, run("node %s/docs/verify-export.mjs %s/out.jsonl \"$(cat %s/log.vkey)\"",
+		    harness_root_folder(), folder, folder));
+	says("proved");
+	must(1, run("head -1 %s/log.vkey >%s/one.vkey; "
+		    "piopl audit verify --file %s/out.jsonl --public-key %s/one.vkey",
+		    folder, folder, folder, folder));
+	must(2, run("echo nonsense >>%s/log.vkey; "
+		    "piopl audit verify --file %s/out.jsonl --public-key %s/log.vkey",
+		    folder, folder, folder));
+	says("in one of its lines");
 }
 
 /* [PLT-12] */
