@@ -2,8 +2,8 @@
  * life, limits, the end, leases, activity. */
 #include "handlers.h"
 
-#define PRICE_MICROS_MAX INT64_C(1000000000000) /* a minute; so that no sum of minutes overflows   \
-						 */
+/* a minute; so that no sum of minutes overflows   \ */
+#define PRICE_MICROS_MAX INT64_C(1000000000000)
 
 /* -- admission -- */
 
