@@ -81,7 +81,7 @@
 
 #define STATES "pending|active|paused|terminated"
 #define ROLES "steward|lt_member|approver|auditor|owner"
-#define SERVICES "registry|audit|token|approval|policy|gateway"
+#define SERVICES "registry|audit|token|approval|policy|meter|gateway"
 #define DECISIONS "allow|modify|require_approval|defer|deny"
 #define OUTCOMES "success|refused|failed|pending"
 
@@ -96,6 +96,7 @@ extern const struct command catalog_policy[];
 extern const struct command catalog_access[];
 extern const struct command catalog_audit[];
 extern const struct command catalog_wallet_key[];
+extern const struct command catalog_money[];
 extern const struct command catalog_self[];
 
 #endif

@@ -24,6 +24,9 @@ static const struct {
 	{ "person", "people and what they may do" },
 	{ "key", "keys of people and of services" },
 	{ "wallet", "money, and the keys that reach it" },
+	{ "job", "bounded spending windows" },
+	{ "meter", "what runs, until when it is paid, and what it costs" },
+	{ "price", "what a minute costs" },
 	{ "operation", "long work and how far it is" },
 	{ "policy", "what agents may do: write, test, plan, apply, explain" },
 	{ "grant", "who may create, read, update, delete, list and execute" },
@@ -41,8 +44,8 @@ const char *noun_summary(const char *noun)
 }
 
 static const struct command *const groups[] = {
-	catalog_stack,  catalog_agent, catalog_people,     catalog_policy,
-	catalog_access, catalog_audit, catalog_wallet_key, catalog_self,
+	catalog_stack, catalog_agent,      catalog_people, catalog_policy, catalog_access,
+	catalog_audit, catalog_wallet_key, catalog_money,  catalog_self,
 };
 
 const struct command *command_table(void)

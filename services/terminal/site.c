@@ -15,8 +15,8 @@
 
 #define INSTALL_BYTES_MAX 4096
 
-const char *const site_services[] = { "registry", "audit",   "token", "approval",
-				      "policy",   "gateway", NULL };
+const char *const site_services[] = { "registry", "audit", "token",   "approval",
+				      "policy",   "meter", "gateway", NULL };
 
 /* Every path is short enough or the site does not load, so cutting here cannot be silent. */
 static bool path_print(char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,0 +1,16 @@
+/* money.h: amounts on the command line. */
+#ifndef PIOPL_TERMINAL_MONEY_H
+#define PIOPL_TERMINAL_MONEY_H
+
+#include "gen/meter.h"
+#include "services/terminal/terminal.h"
+
+/* "12.5 USD" */
+struct str money_shown(struct terminal *t, struct money money);
+/* The option's amount; its currency is the wallet's. ST_MONEY_INVALID with what would do. */
+MUST_CHECK enum st money_given(struct terminal *t, struct str currency, const char *option,
+			       bool *ret_has, struct money *ret, struct problem *problem);
+MUST_CHECK enum st wallet_currency(struct terminal *t, struct str wallet_id, struct str *ret,
+				   struct problem *problem);
+
+#endif
