@@ -2,7 +2,7 @@
  * life, limits, the end, leases, activity. */
 #include "handlers.h"
 
-/* a minute; so that no sum of minutes overflows   \ */
+/* a minute; so that no sum of minutes overflows */
 #define PRICE_MICROS_MAX INT64_C(1000000000000)
 
 /* -- admission -- */
