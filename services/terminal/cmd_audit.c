@@ -6,6 +6,7 @@
 #include "json.h"
 #include "merkle.h"
 #include "note.h"
+#include "services/terminal/chain.h"
 #include "services/terminal/evidence.h"
 
 /* --- search --- */
@@ -106,6 +107,22 @@ static void summary_say(struct terminal *t, const struct auditlog_summary *s)
 		     (long long)s->checkpoints, (long long)s->size);
 }
 
+static void chain_say(struct terminal *t, const struct audit_chain *chain,
+		      const struct chain_check *check)
+{
+	int64_t expired = chain->length - check->count;
+
+	terminal_say(t, "%lld records of %.*s follow each other; head %.*s%s\n",
+		     (long long)check->count, STR_ARG(chain->agent_id), STR_ARG(chain->head_hash),
+		     chain->sealed ? ", sealed" : "");
+	if (expired > 0)
+		terminal_say(
+			t,
+			"%lld more have expired; that they have is proved by the log: piopl audit "
+			"verify\n",
+			(long long)expired);
+}
+
 /* One agent's chain: each record carries the hash of the one before, and the last is the head. */
 static enum st chain_verify(struct terminal *t, struct str agent_id, struct problem *problem)
 {
@@ -113,37 +130,37 @@ static enum st chain_verify(struct terminal *t, struct str agent_id, struct prob
 	struct audit_chain_read_reply reply;
 	struct audit_chain_get_request get = { .agent_id = agent_id };
 	struct audit_chain chain;
-	struct hash previous = { 0 };
-	char head[HASH_TEXT_SIZE];
-	int64_t count = 0;
+	struct chain_check check = { .count = 0 };
+	struct hash head, own;
 
 	TRY(terminal_call(t, &CALL_AUDIT_CHAIN_GET, &get, &chain, problem));
 	do {
 		TRY(terminal_call(t, &CALL_AUDIT_CHAIN_READ, &request, &reply, problem));
-		for (size_t i = 0; i < reply.texts.count; i++, count++) {
+		for (size_t i = 0; i < reply.texts.count; i++) {
 			struct str text = reply.texts.items[i];
 			struct auditlog_view view;
 
 			if (auditlog_record_read(text, &view) != ST_OK ||
-			    !str_equal(view.agent_id, agent_id) ||
-			    !hash_equal(&view.previous, &previous))
+			    !str_equal(view.agent_id, agent_id))
 				return problem_set(problem, ST_PROOF_INVALID, "",
-						   "record %lld of the chain does not follow the "
-						   "one before it",
-						   (long long)count);
-			sha256_of(text.data, text.size, &previous);
+						   "record %lld of the chain is none of \"%.*s\"",
+						   (long long)check.count, STR_ARG(agent_id));
+			sha256_of(text.data, text.size, &own);
+			chain_take(&check, &view.previous, &own);
 		}
 		request.has_cursor = reply.has_next;
 		request.cursor = reply.next;
 	} while (reply.has_next);
-	hash_to_text(&previous, head);
-	if (count < chain.length || (count == chain.length && !str_is(chain.head_hash, head)))
-		return problem_set(problem, ST_PROOF_INVALID, "",
-				   "the chain's head is not its last record");
+	if (hash_of_text(chain.head_hash, &head) != ST_OK ||
+	    !chain_holds(&check, chain.length, &head))
+		return problem_set(
+			problem, ST_PROOF_INVALID, "",
+			"the chain does not hold: %lld of its %lld records are there, %lld do "
+			"not follow the one before them",
+			(long long)check.count, (long long)chain.length, (long long)check.gaps);
 	if (t->json)
 		return terminal_json(t, &audit_chain_type, &chain);
-	terminal_say(t, "%lld records of %.*s follow each other; head %s%s\n", (long long)count,
-		     STR_ARG(agent_id), head, chain.sealed ? ", sealed" : "");
+	chain_say(t, &chain, &check);
 	return ST_OK;
 }
 
