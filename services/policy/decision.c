@@ -590,7 +590,7 @@ static enum verdict shadow_verdict(const struct agent_slot *slot, const struct e
 
 static uint8_t operation_bit(enum policy_operation operation)
 {
-	return operation == POLICY_OPERATION_NONE ? 0 : (uint8_t)(1u << (operation - 1));
+	return (uint8_t)(operation == POLICY_OPERATION_NONE ? 0 : 1u << (operation - 1));
 }
 
 static enum st decision_settle(struct svc_request *req, const struct policy_decide_request *in,
