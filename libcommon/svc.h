@@ -49,6 +49,14 @@ struct svc_call {
 	enum st (*handle)(struct svc_request *req);
 };
 
+/* Calls that are worth handling together: all of one kind in a worker's batch, in one go, before
+ * the others. Each has its own outcome in `ret`, and a refusal leaves behind only what is to be
+ * kept. Anything but ST_OK rolls the batch back, and each message is then handled by itself. */
+struct svc_group {
+	const struct proto_call *call;
+	enum st (*handle)(struct svc_request *const *reqs, size_t count, enum st *ret);
+};
+
 /* An event of another service, verified. */
 struct svc_event {
 	struct svc *svc;
@@ -106,6 +114,7 @@ struct svc_definition {
 	const struct db_statement *statements;
 	const struct metric_definition *metrics; /* name NULL ends; may be NULL */
 	const struct svc_call *calls;            /* call NULL ends; every call of the contract */
+	const struct svc_group *groups;          /* call NULL ends; may be NULL */
 	const struct svc_follow *follows;        /* event NULL ends; may be NULL */
 	const struct svc_tick *ticks;            /* name NULL ends; may be NULL */
 	const struct svc_tick *shared_ticks;     /* run by every ticker of every replica, leading

@@ -20,6 +20,7 @@ struct job {
 	char trace[33];
 	enum st st;
 	bool settled; /* answered without a transaction */
+	bool grouped; /* handled with its group */
 	struct str answer;
 };
 
@@ -274,6 +275,101 @@ static enum st commit_batch(struct svc *svc, struct db_tx *tx, int64_t now_ms,
 	return st;
 }
 
+/* -- groups -- */
+
+static bool same_key(const struct job *a, const struct job *b)
+{
+	return str_equal(a->req.idempotency_key, b->req.idempotency_key) &&
+	       str_equal(a->req.principal, b->req.principal) && strcmp(a->caller, b->caller) == 0;
+}
+
+/* A key that is twice in a batch is one act: the second message is handled after the group. */
+static bool key_is_taken(const struct job *jobs, const size_t *members, size_t count, size_t j)
+{
+	if (jobs[j].req.idempotency_key.size == 0)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (same_key(&jobs[members[i]], &jobs[j]))
+			return true;
+	return false;
+}
+
+/* Takes the job into the group; a key whose answer is stored, or that is refused, settles it here.
+ */
+static enum st group_take(struct job *job, bool *ret_member)
+{
+	struct svc_request *req = &job->req;
+	struct str stored = { 0 };
+
+	*ret_member = true;
+	req->problem = (struct problem){ 0 };
+	if (!req->call->idempotent || req->idempotency_key.size == 0)
+		return ST_OK;
+	enum st st = svc_idempotency_find(req, &stored);
+	if (st == ST_OK && !stored.data)
+		return ST_OK;
+	*ret_member = false;
+	if (st != ST_OK && st != ST_IDEMPOTENCY_MISMATCH && st != ST_IDEMPOTENCY_IN_FLIGHT)
+		return st;
+	job->answer = stored;
+	job->st = st;
+	job->grouped = true;
+	return ST_OK;
+}
+
+static enum st group_answer(struct job *job, enum st st)
+{
+	struct svc_request *req = &job->req;
+
+	job->grouped = true;
+	job->st = st;
+	if (st != ST_OK) {
+		if (req->problem.st != st)
+			problem_set(&req->problem, st, "", "%s", "");
+		return st_info(st)->kind == ST_KIND_REFUSAL ? ST_OK : st;
+	}
+	TRY(proto_encode(req->call->reply, req->answer, req->arena, &job->answer));
+	if (req->call->idempotent && req->idempotency_key.size > 0)
+		return svc_idempotency_store(req, job->answer);
+	return ST_OK;
+}
+
+static enum st group_run(const struct svc_group *group, struct job *jobs, size_t count,
+			 struct db_tx *tx)
+{
+	static struct svc_request *reqs[SVC_BATCH_MAX];
+	static size_t members[SVC_BATCH_MAX];
+	static enum st outcomes[SVC_BATCH_MAX];
+	size_t n = 0;
+	bool member;
+
+	for (size_t j = 0; j < count; j++) {
+		if (jobs[j].settled || jobs[j].req.call != group->call ||
+		    key_is_taken(jobs, members, n, j))
+			continue;
+		jobs[j].req.tx = tx;
+		TRY(group_take(&jobs[j], &member));
+		if (!member)
+			continue;
+		reqs[n] = &jobs[j].req;
+		outcomes[n] = ST_INTERNAL;
+		members[n++] = j;
+	}
+	if (n == 0)
+		return ST_OK;
+	TRY(group->handle(reqs, n, outcomes));
+	for (size_t i = 0; i < n; i++)
+		TRY(group_answer(&jobs[members[i]], outcomes[i]));
+	return db_check_sticky(tx);
+}
+
+static enum st groups_run(struct svc *svc, struct job *jobs, size_t count, struct db_tx *tx)
+{
+	for (const struct svc_group *g = svc->definition->groups; g && g->call; g++)
+		TRY(group_run(g, jobs, count, tx));
+	return ST_OK;
+}
+
 /* All in one transaction. ST_COMMIT_UNKNOWN: it may have happened, so it is not tried again. Any
  * other failure: nothing happened, run them singly. */
 static enum st run_together(struct svc *svc, struct job *jobs, size_t count, int64_t now_ms)
@@ -288,8 +384,12 @@ static enum st run_together(struct svc *svc, struct job *jobs, size_t count, int
 		db_rollback(tx);
 		return begun;
 	}
+	if (groups_run(svc, jobs, count, tx) != ST_OK) {
+		db_rollback(tx);
+		return ST_CONFLICT;
+	}
 	for (size_t i = 0; i < count; i++) {
-		if (jobs[i].settled)
+		if (jobs[i].settled || jobs[i].grouped)
 			continue;
 		if (!job_run(svc, &jobs[i], tx)) {
 			db_rollback(tx);

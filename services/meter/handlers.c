@@ -129,6 +129,12 @@ const struct svc_call meter_calls[] = {
 	{ .call = NULL },
 };
 
+const struct svc_group meter_groups[] = {
+	{ &CALL_METER_WALLET_TRANSFER, on_wallet_transfers },
+	{ &CALL_METER_WALLET_TRANSFER_BATCH, on_wallet_transfers },
+	{ .call = NULL },
+};
+
 const struct svc_tick meter_shared_ticks[] = {
 	{ .name = "partitions", .period_ms = TICK_PERIOD_MS, .handle = tick_partitions },
 	{ .name = NULL },

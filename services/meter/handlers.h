@@ -30,6 +30,7 @@ struct meter_service {
 
 extern const struct config_field meter_config[];
 extern const struct svc_call meter_calls[];
+extern const struct svc_group meter_groups[];
 extern const struct svc_tick meter_ticks[];
 extern const struct svc_tick meter_shared_ticks[];
 extern const struct metric_definition meter_metrics[];
@@ -98,6 +99,8 @@ enum st on_wallet_set(struct svc_request *req);
 enum st on_wallet_deposit(struct svc_request *req);
 enum st on_wallet_withdraw(struct svc_request *req);
 enum st on_wallet_transfer(struct svc_request *req);
+/* All transfers of a batch of messages, single ones or lists: the wallets are locked at once. */
+enum st on_wallet_transfers(struct svc_request *const *reqs, size_t count, enum st *ret);
 enum st on_wallet_transfer_batch(struct svc_request *req);
 enum st on_wallet_balance(struct svc_request *req);
 enum st on_wallet_statement(struct svc_request *req);

@@ -96,13 +96,6 @@ enum st on_wallet_withdraw(struct svc_request *req)
 
 /* -- between wallets -- */
 
-struct moves {
-	struct wallet_views wallets; /* by wallet_id */
-	struct posting *postings;
-	struct account *accounts;
-	size_t account_count;
-};
-
 static const struct wallet_view *wallet_in(const struct wallet_views *views, struct str id)
 {
 	size_t low = 0, high = views->count;
@@ -118,20 +111,6 @@ static const struct wallet_view *wallet_in(const struct wallet_views *views, str
 			high = middle;
 	}
 	return NULL;
-}
-
-static enum st wallets_of(struct svc_request *req, const struct meter_wallet_transfer_request *in,
-			  size_t count, struct moves *m)
-{
-	struct str *ids = ARENA_ARRAY(req->arena, struct str, 2 * count);
-
-	if (!ids)
-		return ST_TOO_LARGE;
-	for (size_t i = 0; i < count; i++) {
-		ids[2 * i] = in[i].wallet_id;
-		ids[2 * i + 1] = in[i].to;
-	}
-	return store_wallets_find(req->tx, req->arena, ids, 2 * count, &m->wallets);
 }
 
 static enum st move_prepare(struct svc_request *req, const struct meter_wallet_transfer_request *in,
@@ -160,84 +139,211 @@ static enum st move_prepare(struct svc_request *req, const struct meter_wallet_t
 	return reserve_of(req, from, &ret->keep);
 }
 
-static enum st moves_lock(struct svc_request *req, size_t count, struct moves *m)
+/* -- transfers of a worker's batch, together: the wallets of all are locked at once -- */
+
+/* A message's transfers: one, or a list that is made whole or not at all. */
+struct moved {
+	const struct meter_wallet_transfer_request *in;
+	size_t count;
+	struct posting *postings;
+};
+
+struct crowd {
+	struct svc_request *const *reqs;
+	size_t count;
+	enum st *outcomes;
+	struct moved *moved;
+	size_t total;
+	struct wallet_views wallets;
+	struct account *accounts;
+	size_t account_count;
+};
+
+static enum st crowd_gather(struct crowd *c, struct arena *arena)
 {
-	struct svc_scope scope = svc_scope_of_request(req);
-	int64_t *ids = ARENA_ARRAY(req->arena, int64_t, 2 * count);
+	c->moved = ARENA_ARRAY(arena, struct moved, c->count);
+	if (!c->moved)
+		return ST_TOO_LARGE;
+	for (size_t i = 0; i < c->count; i++) {
+		struct svc_request *req = c->reqs[i];
+		const struct meter_wallet_transfer_batch_request *batch = req->body;
+		bool one = req->call == &CALL_METER_WALLET_TRANSFER;
+		struct moved *m = &c->moved[i];
+		m->in = one ? req->body : batch->transfers.items;
+		m->count = one ? 1 : batch->transfers.count;
+		m->postings = ARENA_ARRAY(arena, struct posting, m->count);
+		if (!m->postings)
+			return ST_TOO_LARGE;
+		c->total += m->count;
+	}
+	return ST_OK;
+}
+
+static enum st crowd_wallets(struct crowd *c, struct arena *arena)
+{
+	struct str *ids = ARENA_ARRAY(arena, struct str, 2 * c->total);
+	size_t n = 0;
 
 	if (!ids)
 		return ST_TOO_LARGE;
-	for (size_t i = 0; i < count; i++) {
-		ids[2 * i] = m->postings[i].from;
-		ids[2 * i + 1] = m->postings[i].to;
-	}
-	return ledger_lock(&scope, req->state, ids, 2 * count, &m->accounts, &m->account_count);
+	for (size_t i = 0; i < c->count; i++)
+		for (size_t k = 0; k < c->moved[i].count; k++) {
+			ids[n++] = c->moved[i].in[k].wallet_id;
+			ids[n++] = c->moved[i].in[k].to;
+		}
+	return store_wallets_find(c->reqs[0]->tx, arena, ids, n, &c->wallets);
 }
 
-/* In the order given, all or nothing. */
-static enum st moves_make(struct svc_request *req, const struct meter_wallet_transfer_request *in,
-			  size_t count, struct moves *m, size_t *ret_failed)
+/* Says which transfer of a list was refused. */
+static enum st refused_at(struct svc_request *req, size_t k, enum st st)
 {
-	struct svc_scope scope = svc_scope_of_request(req);
+	char pointer[sizeof(req->problem.pointer)];
 
-	m->postings = ARENA_ARRAY(req->arena, struct posting, count);
-	if (!m->postings)
-		return ST_TOO_LARGE;
-	TRY(wallets_of(req, in, count, m));
-	for (size_t i = 0; i < count; i++) {
-		*ret_failed = i;
-		TRY(move_prepare(req, &in[i], &m->wallets, &m->postings[i]));
-	}
-	TRY(moves_lock(req, count, m));
-	TRY(postings_apply(m->accounts, m->account_count, m->postings, count, req->now_ms,
-			   in[0].amount.currency, ret_failed, &req->problem));
-	return ledger_write(&scope, req->state, m->accounts, m->account_count, m->postings, count);
+	if (req->call == &CALL_METER_WALLET_TRANSFER || req->problem.st != st)
+		return st;
+	snprintf(pointer, sizeof(pointer), "/transfers/%zu%.40s", k, req->problem.pointer);
+	memcpy(req->problem.pointer, pointer, sizeof(pointer));
+	return st;
 }
 
-static enum st transfer(struct svc_request *req)
+static enum st moved_prepare(struct crowd *c, size_t i)
+{
+	struct moved *m = &c->moved[i];
+
+	for (size_t k = 0; k < m->count; k++) {
+		enum st st = move_prepare(c->reqs[i], &m->in[k], &c->wallets, &m->postings[k]);
+		if (st != ST_OK)
+			return refused_at(c->reqs[i], k, st);
+	}
+	return ST_OK;
+}
+
+/* Locks the accounts of those that are well formed. */
+static enum st crowd_lock(struct crowd *c, const struct svc_scope *scope, struct arena *arena)
+{
+	int64_t *ids = ARENA_ARRAY(arena, int64_t, 2 * c->total);
+	size_t n = 0;
+
+	if (!ids)
+		return ST_TOO_LARGE;
+	for (size_t i = 0; i < c->count; i++) {
+		c->outcomes[i] = moved_prepare(c, i);
+		if (st_info(c->outcomes[i])->kind != ST_KIND_REFUSAL && c->outcomes[i] != ST_OK)
+			return c->outcomes[i];
+		for (size_t k = 0; k < c->moved[i].count && c->outcomes[i] == ST_OK; k++) {
+			ids[n++] = c->moved[i].postings[k].from;
+			ids[n++] = c->moved[i].postings[k].to;
+		}
+	}
+	return ledger_lock(scope, c->reqs[0]->state, ids, n, &c->accounts, &c->account_count);
+}
+
+static enum st crowd_write(struct crowd *c, const struct svc_scope *scope, struct arena *arena)
+{
+	struct posting *made = ARENA_ARRAY(arena, struct posting, c->total);
+	size_t n = 0, failed;
+
+	if (!made)
+		return ST_TOO_LARGE;
+	for (size_t i = 0; i < c->count; i++) {
+		struct moved *m = &c->moved[i];
+		if (c->outcomes[i] != ST_OK)
+			continue;
+		enum st st = postings_apply(c->accounts, c->account_count, m->postings, m->count,
+					    scope->now_ms, m->in[0].amount.currency, &failed,
+					    &c->reqs[i]->problem);
+		c->outcomes[i] = st == ST_OK ? st : refused_at(c->reqs[i], failed, st);
+		for (size_t k = 0; k < m->count && st == ST_OK; k++)
+			made[n++] = m->postings[k];
+	}
+	if (n == 0)
+		return ST_OK;
+	TRY(ledger_write(scope, c->reqs[0]->state, c->accounts, c->account_count, made, n));
+	n = 0;
+	for (size_t i = 0; i < c->count; i++)
+		for (size_t k = 0; k < c->moved[i].count && c->outcomes[i] == ST_OK; k++)
+			c->moved[i].postings[k].id = made[n++].id;
+	return ST_OK;
+}
+
+static enum st one_answer(struct svc_request *req, const struct posting *p)
 {
 	const struct meter_wallet_transfer_request *in = req->body;
-	struct moves m = { 0 };
-	size_t failed = 0;
+	struct meter_posting_reply *out = req->answer;
+	struct meter_transfer_posted told;
+	char id[TRANSFER_ID_SIZE];
 
-	TRY(moves_make(req, in, 1, &m, &failed));
-	return posted(req, &m.postings[0], str_of(in->amount.currency), m.postings[0].from_balance);
+	transfer_id_print(p->id, id);
+	out->transfer = (struct meter_transfer){ .transfer_id = arena_copy(req->arena, str_of(id)),
+						 .kind = p->kind,
+						 .at_ms = p->at_ms,
+						 .amount = in->amount,
+						 .from_account = p->from,
+						 .to_account = p->to,
+						 .from_wallet = in->wallet_id,
+						 .to_wallet = in->to,
+						 .reference = in->reference,
+						 .by = p->by };
+	out->available = money_of(p->from_balance, str_of(in->amount.currency));
+	told.transfer = out->transfer;
+	return svc_emit(req, &EVT_METER_TRANSFER_POSTED, out->transfer.transfer_id, &told);
 }
 
-enum st on_wallet_transfer(struct svc_request *req)
+static enum st list_answer(struct svc_request *req, const struct moved *m)
 {
-	return recorded(req, "wallet.transfer", transfer);
-}
-
-static enum st transfer_batch(struct svc_request *req)
-{
-	const struct meter_wallet_transfer_batch_request *in = req->body;
 	struct meter_wallet_transfer_batch_reply *out = req->answer;
-	size_t count = in->transfers.count, failed = 0;
-	struct moves m = { 0 };
-	char id[TRANSFER_ID_SIZE], pointer[sizeof(req->problem.pointer)];
+	char id[TRANSFER_ID_SIZE];
 
-	out->transfer_ids.items = ARENA_ARRAY(req->arena, struct str, count);
+	out->transfer_ids.items = ARENA_ARRAY(req->arena, struct str, m->count);
 	if (!out->transfer_ids.items)
 		return ST_TOO_LARGE;
-	enum st st = moves_make(req, in->transfers.items, count, &m, &failed);
-	if (st != ST_OK && req->problem.st == st) {
-		snprintf(pointer, sizeof(pointer), "/transfers/%zu%.40s", failed,
-			 req->problem.pointer);
-		memcpy(req->problem.pointer, pointer, sizeof(pointer));
-	}
-	TRY(st);
-	out->transfer_ids.count = count;
-	for (size_t i = 0; i < count; i++) {
-		transfer_id_print(m.postings[i].id, id);
-		out->transfer_ids.items[i] = arena_copy(req->arena, str_of(id));
+	out->transfer_ids.count = m->count;
+	for (size_t k = 0; k < m->count; k++) {
+		transfer_id_print(m->postings[k].id, id);
+		out->transfer_ids.items[k] = arena_copy(req->arena, str_of(id));
 	}
 	return req->arena->failed ? ST_TOO_LARGE : ST_OK;
 }
 
+enum st on_wallet_transfers(struct svc_request *const *reqs, size_t count, enum st *ret)
+{
+	struct arena *arena = reqs[0]->arena;
+	struct svc_scope scope = svc_scope_of_request(reqs[0]);
+	struct crowd c = { .reqs = reqs, .count = count, .outcomes = ret };
+
+	TRY(crowd_gather(&c, arena));
+	TRY(crowd_wallets(&c, arena));
+	TRY(crowd_lock(&c, &scope, arena));
+	TRY(crowd_write(&c, &scope, arena));
+	for (size_t i = 0; i < count; i++) {
+		bool one = reqs[i]->call == &CALL_METER_WALLET_TRANSFER;
+		if (ret[i] == ST_OK)
+			TRY(one ? one_answer(reqs[i], c.moved[i].postings)
+				: list_answer(reqs[i], &c.moved[i]));
+		TRY(evidence_emit(reqs[i], one ? "wallet.transfer" : "wallet.transfer_batch",
+				  ret[i] != ST_OK));
+	}
+	return ST_OK;
+}
+
+/* A message by itself is a group of one. */
+static enum st transfers_alone(struct svc_request *req)
+{
+	enum st outcome = ST_INTERNAL;
+
+	TRY(on_wallet_transfers(&req, 1, &outcome));
+	req->keep_writes = outcome != ST_OK;
+	return outcome;
+}
+
+enum st on_wallet_transfer(struct svc_request *req)
+{
+	return transfers_alone(req);
+}
+
 enum st on_wallet_transfer_batch(struct svc_request *req)
 {
-	return recorded(req, "wallet.transfer_batch", transfer_batch);
+	return transfers_alone(req);
 }
 
 /* -- one transfer -- */

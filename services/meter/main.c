@@ -15,6 +15,7 @@ int main(int argc, char **argv)
 				.statements = meter_statements,
 				.metrics = meter_metrics,
 				.calls = meter_calls,
+				.groups = meter_groups,
 				.ticks = meter_ticks,
 				.shared_ticks = meter_shared_ticks,
 				.start = meter_start,

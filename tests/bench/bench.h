@@ -25,6 +25,7 @@ void bench_cpu_read(struct bench_cpu *ret);
  */
 void bench_cpu_note(const struct bench_cpu *before, double pieces, char *ret, size_t size);
 
+#define BENCH_BODY_BYTES_MAX (256 * 1024)
 /* Calls kept in flight from one client; `body` is asked for each. */
 struct bench_load {
 	const char *url;
@@ -63,5 +64,7 @@ void bench_token_verify(void);
 void bench_token_issue(void);
 void bench_refusal(void);
 void bench_gateway(void);
+void bench_ledger(void);
+void bench_meter(void);
 
 #endif

@@ -70,7 +70,8 @@ void bench_load_run(const struct bench_load *load, struct bench_result *ret)
 	natsOptions *options;
 	natsConnection *connection;
 	natsSubscription *subscription;
-	char body[4096], reply[64];
+	static char body[BENCH_BODY_BYTES_MAX];
+	char reply[64];
 
 	client.sent = calloc((size_t)load->count, sizeof(double));
 	client.took_ms = calloc((size_t)load->count, sizeof(double));
