@@ -12,7 +12,7 @@ const struct config_field meter_config[] = {
 	  .type = CONFIG_DURATION_MS,
 	  FIELD(margin_ms),
 	  .default_value = "20s",
-	  .min = 1000,
+	  .min = 2 * METER_CLOCK_SKEW_MS,
 	  .max = 45000,
 	  .doc = "how long before its end a lease is extended; what the tick may be late" },
 	{ .name = "join",

@@ -14,6 +14,8 @@
 #define METER_SCHEMA_VERSION 1
 #define METER_PARTITIONS 32
 #define MINUTE_MS INT64_C(60000)
+#define METER_CLOCK_SKEW_MS                                                                        \
+	INT64_C(5000) /* of a runner against the meter, at most (docs/runners.md) */
 #define METER_TIERS 3
 #define METER_SYSTEM_KINDS 2
 #define METER_CURRENCIES_MAX 60

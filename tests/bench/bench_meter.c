@@ -202,7 +202,7 @@ void bench_ledger(void)
 static void fleet_fill(struct stack *stack, int64_t sandboxes)
 {
 	long long wallets = (long long)(sandboxes / SANDBOXES_PER_WALLET);
-	long long now_ms = (long long)clock_now_ms();
+	long long now_ms = (long long)clock_now_ms() + 120000;
 
 	wallets_fill(stack, wallets);
 	sql(stack,
@@ -211,12 +211,15 @@ static void fleet_fill(struct stack *stack, int64_t sandboxes)
 	    "'job_' || i, i, i %% 32, true, 'bench', 1000000000000, 1000000000000, 0, "
 	    "9000000000000, %lld FROM generate_series(1, %lld) AS i",
 	    now_ms, wallets);
-	sql(stack,
-	    "INSERT INTO meter.run (sandbox, wallet, job, price, cap, from_ms, expires_ms, "
-	    "activity_ms, idle_ms, part, joined) SELECT i, 1 + i %% %lld, 1 + i %% %lld, 126, "
-	    "1000000000000, %lld + 30000 - i %% 50 * 1000, 9000000000000, %lld, 1000000000000, (1 "
-	    "+ i %% %lld) %% 32, true FROM generate_series(1, %lld) AS i",
-	    wallets, wallets, now_ms, now_ms, wallets, (long long)sandboxes);
+	for (long long first = 1; first <= sandboxes; first += 100000)
+		sql(stack,
+		    "INSERT INTO meter.run (sandbox, wallet, job, price, cap, from_ms, expires_ms, "
+		    "activity_ms, idle_ms, part, joined) SELECT i, 1 + i %% %lld, 1 + i %% %lld, "
+		    "126, 1000000000000, %lld + 30000 - i %% 50 * 1000, 9000000000000, %lld, "
+		    "1000000000000, (1 + i %% %lld) %% 32, true FROM generate_series(%lld, %lld) "
+		    "AS "
+		    "i",
+		    wallets, wallets, now_ms, now_ms, wallets, first, first + 99999);
 	sql(stack, "VACUUM ANALYZE meter.run, meter.job");
 }
 

@@ -1,0 +1,314 @@
+/* runner_test.c: a simulated runner over the messages a real one uses, and a meter that is cut off
+ * from it in each possible way. What runs, runs on paid minutes; a dead meter stops compute. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "clock.h"
+#include "gen/meter.h"
+#include "services/meter/meter.h"
+#include "tests/lib/stack.h"
+
+#define SIMULATED 3
+#define STEP_MS 5000
+#define CHECK_MS 1000 /* how often a runner looks at its clock */
+
+static struct stack stack;
+
+/* A sandbox as its runner keeps it. Its clock is wrong by `skew_ms`, within what is allowed. */
+struct simulated {
+	char id[64];
+	int64_t skew_ms;
+	int64_t lease_until_ms;
+	bool runs;
+	int64_t ended_ms; /* by the true clock */
+};
+static struct simulated fleet[SIMULATED];
+
+static void called(const struct proto_call *call, const void *request, void *reply)
+{
+	struct problem problem = { 0 };
+	enum st st = ST_UNAVAILABLE;
+
+	for (int tries = 0; tries < 20 && st != ST_OK; tries++) {
+		st = stack_call(&stack, call, request, reply, &problem);
+		if (st_info(st)->kind == ST_KIND_REFUSAL)
+			break;
+	}
+	if (st != ST_OK)
+		fail_msg("%s: %s %s", call->name, st_info(st)->code, problem.detail);
+}
+
+static char wallet[64], job[64];
+
+static void wallet_ready(const char *owner, int64_t micros)
+{
+	struct meter_wallet_create_request create = { .owner = str_of(owner),
+						      .currency = STR("USD") };
+	struct meter_wallet_reply made;
+	struct meter_posting_reply posted;
+	struct meter_job_grant_reply granted;
+
+	called(&CALL_METER_WALLET_CREATE, &create, &made);
+	assert_true(str_copy(made.wallet.wallet_id, wallet, sizeof(wallet)));
+	struct meter_wallet_deposit_request deposit = {
+		.wallet_id = str_of(wallet), .amount = { .micros = micros, .currency = "USD" }
+	};
+	called(&CALL_METER_WALLET_DEPOSIT, &deposit, &posted);
+	struct meter_job_create_request open = { .wallet_id = str_of(wallet),
+						 .purpose = STR("simulated") };
+	called(&CALL_METER_JOB_CREATE, &open, &granted);
+	assert_true(str_copy(granted.job.job_id, job, sizeof(job)));
+}
+
+static void sandbox_run(struct simulated *s, int64_t skew_ms)
+{
+	struct meter_sandbox_admit_request admit = {
+		.job_id = str_of(job),
+		.runner = STR("simulated"),
+		.shape = { STR("standard"), 1000, 1024, 1024 },
+	};
+	struct meter_sandbox_admit_reply admitted;
+	struct meter_lease_reply lease;
+
+	called(&CALL_METER_SANDBOX_ADMIT, &admit, &admitted);
+	*s = (struct simulated){ .skew_ms = skew_ms, .runs = true };
+	assert_true(str_copy(admitted.sandbox.sandbox_id, s->id, sizeof(s->id)));
+	struct meter_sandbox_begin_request begin = { .sandbox_id = str_of(s->id) };
+	called(&CALL_METER_SANDBOX_BEGIN, &begin, &lease);
+	s->lease_until_ms = lease.lease.lease_until_ms;
+}
+
+/* The runner's own rule: nobody has to tell it. */
+static void runner_step(void)
+{
+	for (size_t i = 0; i < SIMULATED; i++) {
+		struct simulated *s = &fleet[i];
+		int64_t own_ms = clock_now_ms() + s->skew_ms;
+		if (!s->runs || own_ms + CHECK_MS < s->lease_until_ms - METER_CLOCK_SKEW_MS)
+			continue;
+		s->runs = false;
+		s->ended_ms = clock_now_ms();
+	}
+}
+
+/* False: nothing answers. */
+static bool runner_asks(void)
+{
+	struct str ids[SIMULATED];
+	struct meter_lease_read_request request = { .sandbox_ids = { ids, SIMULATED } };
+	struct meter_lease_read_reply reply;
+	struct problem problem = { 0 };
+
+	for (size_t i = 0; i < SIMULATED; i++)
+		ids[i] = str_of(fleet[i].id);
+	if (stack_call(&stack, &CALL_METER_LEASE_READ, &request, &reply, &problem) != ST_OK)
+		return false;
+	assert_int_equal(reply.leases.count, SIMULATED);
+	for (size_t l = 0; l < reply.leases.count; l++)
+		for (size_t i = 0; i < SIMULATED; i++)
+			if (str_is(reply.leases.items[l].sandbox_id, fleet[i].id))
+				fleet[i].lease_until_ms = reply.leases.items[l].lease_until_ms;
+	return true;
+}
+
+static int64_t sandbox_value(const struct simulated *s, const char *column)
+{
+	char sql[600];
+
+	snprintf(sql, sizeof(sql),
+		 "SELECT coalesce(%s, 0) FROM meter.sandbox WHERE sandbox_id = '%s'", column,
+		 s->id);
+	return harness_sql_i64(stack.harness, sql);
+}
+
+/* All partitions ticked up to the clock? */
+static bool ticked(void *context)
+{
+	int64_t now_ms = clock_now_ms();
+
+	(void)context;
+	return harness_sql_i64(stack.harness, "SELECT min(paid_through_ms) FROM meter.partition") >=
+	       now_ms + 10000;
+}
+
+static bool none_new(void *context)
+{
+	(void)context;
+	return harness_sql_i64(stack.harness, "SELECT count(*) FROM meter.run WHERE NOT joined") ==
+	       0;
+}
+
+static void passed(int64_t ms)
+{
+	for (int64_t done = 0; done < ms; done += CHECK_MS) {
+		assert_int_equal(clock_advance(CHECK_MS), ST_OK);
+		runner_step();
+	}
+	assert_true(harness_wait_for(ticked, NULL, 20000));
+	assert_true(runner_asks());
+}
+
+static void books_balance(void)
+{
+	struct meter_wallet_audit_request request = { 0 };
+	struct meter_wallet_audit_reply reply;
+
+	called(&CALL_METER_WALLET_AUDIT, &request, &reply);
+	assert_true(reply.balanced);
+}
+
+/* Everybody is gone by the end of what is paid, though nobody could tell them, and though their
+ * clocks are wrong. Afterwards nothing more was charged than was paid for until then. */
+static void cut_off(const char *owner, void (*cut)(void), void (*mend)(void))
+{
+	static const int64_t skews[SIMULATED] = { -METER_CLOCK_SKEW_MS, 0, METER_CLOCK_SKEW_MS };
+	int64_t until_ms[SIMULATED];
+
+	wallet_ready(owner, 1000000);
+	for (size_t i = 0; i < SIMULATED; i++)
+		sandbox_run(&fleet[i], skews[i]);
+	assert_int_equal(clock_advance(11000), ST_OK);
+	assert_true(harness_wait_for(none_new, NULL, 20000));
+	for (int i = 0; i < 30; i++)
+		passed(STEP_MS);
+	for (size_t i = 0; i < SIMULATED; i++)
+		assert_true(fleet[i].runs);
+	cut();
+	assert_false(runner_asks());
+	for (size_t i = 0; i < SIMULATED; i++)
+		until_ms[i] = fleet[i].lease_until_ms;
+	for (int step = 0; step < 300; step++) {
+		assert_int_equal(clock_advance(CHECK_MS), ST_OK);
+		runner_step();
+	}
+	for (size_t i = 0; i < SIMULATED; i++) {
+		assert_false(fleet[i].runs);
+		assert_true(fleet[i].ended_ms <= until_ms[i]);
+		/* and it used what it paid for but the allowed error of its clock */
+		assert_true(fleet[i].ended_ms >=
+			    until_ms[i] - 2 * METER_CLOCK_SKEW_MS - 2 * CHECK_MS);
+	}
+	mend();
+	assert_true(harness_wait_for(ticked, NULL, 60000));
+	for (size_t i = 0; i < SIMULATED; i++) {
+		assert_true(sandbox_value(&fleet[i], "state") >= METER_SANDBOX_STATE_STOPPING);
+		assert_int_equal(sandbox_value(&fleet[i], "reason"), METER_STOP_REASON_LEASE_ENDED);
+		assert_int_equal(sandbox_value(&fleet[i], "paid_until_ms"), until_ms[i]);
+		assert_int_equal(sandbox_value(&fleet[i], "paid_until_ms - began_ms"),
+				 60000 * sandbox_value(&fleet[i], "minutes"));
+	}
+	books_balance();
+}
+
+static void meter_cut(void)
+{
+	kill(stack_service_get(&stack, "meter")->pid, SIGKILL);
+	(void)harness_wait_exit(stack.harness, stack_service_get(&stack, "meter")->pid, 10000,
+				NULL);
+	sleep(1);
+}
+
+static void meter_mend(void)
+{
+	stack_service_start(&stack, "meter", (const char *[]){ "PIOPL_TICKERS=2", NULL });
+}
+
+static void nats_cut(void)
+{
+	harness_nats_stop(stack.harness);
+	/* the meter itself goes on: it is cut off from the runner, and so that it does not go on
+	 * paying for what is gone it is stopped too */
+	meter_cut();
+}
+
+static void nats_mend(void)
+{
+	harness_nats_start(stack.harness);
+	meter_mend();
+}
+
+static void database_cut(void)
+{
+	harness_pg_stop(stack.harness);
+}
+
+static void database_mend(void)
+{
+	harness_pg_start(stack.harness);
+	assert_true(stack_service_ready(&stack, "meter", 30000));
+}
+
+/* [MET-3] */
+static void a_dead_meter_stops_compute(void **state)
+{
+	(void)state;
+	cut_off("ada", meter_cut, meter_mend);
+}
+
+/* [MET-3] */
+static void a_lost_bus_stops_compute(void **state)
+{
+	(void)state;
+	cut_off("bea", nats_cut, nats_mend);
+}
+
+/* [MET-3] */
+static void a_lost_database_stops_compute(void **state)
+{
+	(void)state;
+	cut_off("cleo", database_cut, database_mend);
+}
+
+/* [MET-2] [MET-1] two replicas share the partitions and charge each minute once */
+static void the_money_ends_to_the_minute_under_two_tickers(void **state)
+{
+	(void)state;
+	wallet_ready("dora", 15 * 126);
+	for (size_t i = 0; i < SIMULATED; i++)
+		sandbox_run(&fleet[i], 0);
+	for (int step = 0; step < 100; step++)
+		passed(STEP_MS);
+	for (size_t i = 0; i < SIMULATED; i++) {
+		assert_int_equal(sandbox_value(&fleet[i], "minutes"), 5);
+		assert_int_equal(sandbox_value(&fleet[i], "reason"), METER_STOP_REASON_ACCOUNT);
+		assert_false(fleet[i].runs);
+		assert_true(fleet[i].ended_ms <= sandbox_value(&fleet[i], "paid_until_ms"));
+	}
+	books_balance();
+}
+
+static int start(void **state)
+{
+	static const char *const names[] = { "meter", NULL };
+
+	(void)state;
+	stack_start(&stack, &(struct harness_options){ .postgres = true, .nats = true }, names);
+	assert_int_equal(clock_open(stack.clock_path, true), ST_OK);
+	meter_mend();
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	stack_stop(&stack);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_money_ends_to_the_minute_under_two_tickers),
+		cmocka_unit_test(a_dead_meter_stops_compute),
+		cmocka_unit_test(a_lost_database_stops_compute),
+		cmocka_unit_test(a_lost_bus_stops_compute),
+	};
+	return cmocka_run_group_tests(tests, start, stop);
+}
