@@ -185,6 +185,7 @@ struct burning {
 MUST_CHECK enum st horizons_tick(const struct svc_scope *scope, struct meter_service *meter,
 				 int64_t partition, const struct burning *burning, size_t count);
 struct horizon_thresholds thresholds_of(const struct meter_service *meter);
+struct meter_horizon horizon_view(const struct horizon *h, int64_t at_ms, struct str code);
 
 enum meter_metric {
 	METER_METRIC_TICKS = METRIC_SERVICE_FIRST,

@@ -1,5 +1,7 @@
 /* handlers_wallet.c: wallets, and reading their books. */
 #include "clock.h"
+
+#define HORIZON_JOBS_MAX 1000 /* as many as caps allow */
 #include "handlers.h"
 
 /* -- making and changing -- */
@@ -105,6 +107,31 @@ enum st on_wallet_set(struct svc_request *req)
 
 /* -- reading -- */
 
+/* As it is now, not as of the last tick. */
+static enum st horizon_now(struct svc_request *req, const struct wallet_view *view,
+			   struct meter_wallet *ret)
+{
+	struct meter_job_list_request filter = { .wallet_id = view->wallet_id,
+						 .state = METER_JOB_STATE_RUNNING };
+	struct horizon_thresholds thresholds = thresholds_of(req->state);
+	struct meter_horizon *horizon = ARENA_NEW(req->arena, struct meter_horizon);
+	struct job_views jobs;
+
+	TRY(store_job_list(req->tx, req->arena, &filter, HORIZON_JOBS_MAX, &jobs));
+	struct horizon_job *each = ARENA_ARRAY(req->arena, struct horizon_job, jobs.count);
+	if (!horizon || !each)
+		return ST_TOO_LARGE;
+	for (size_t i = 0; i < jobs.count; i++)
+		each[i] = (struct horizon_job){ .burn = jobs.items[i].burn,
+						.left = job_left(&jobs.items[i]),
+						.time_left_ms =
+							jobs.items[i].expires_ms - req->now_ms };
+	struct horizon h = horizon_of(view->available, 1, each, jobs.count, &thresholds);
+	*horizon = horizon_view(&h, req->now_ms, view->code);
+	ret->horizon = horizon;
+	return ST_OK;
+}
+
 enum st on_wallet_show(struct svc_request *req)
 {
 	const struct meter_wallet_show_request *in = req->body;
@@ -116,7 +143,8 @@ enum st on_wallet_show(struct svc_request *req)
 	if (!found)
 		return svc_refuse(req, ST_WALLET_UNKNOWN, "/wallet_id", "no wallet \"%.*s\"",
 				  STR_ARG(in->wallet_id));
-	return wallet_fill(req->arena, &view, &out->wallet);
+	TRY(wallet_fill(req->arena, &view, &out->wallet));
+	return horizon_now(req, &view, &out->wallet);
 }
 
 enum st on_wallet_list(struct svc_request *req)

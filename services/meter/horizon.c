@@ -141,7 +141,7 @@ static const struct wallet_view *view_of(const struct wallet_views *views, int64
 	return &views->items[low];
 }
 
-static struct meter_horizon horizon_view(const struct horizon *h, int64_t at_ms, struct str code)
+struct meter_horizon horizon_view(const struct horizon *h, int64_t at_ms, struct str code)
 {
 	return (struct meter_horizon){ .state = h->state,
 				       .minutes = h->minutes,

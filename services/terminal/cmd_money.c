@@ -48,9 +48,11 @@ static void wallet_say(struct terminal *t, const struct meter_wallet *w)
 		     STR_ARG(money_shown(t, w->reserve)));
 	terminal_say(t, "  %lld sandboxes burn %.*s a minute\n", (long long)w->sandboxes,
 		     STR_ARG(money_shown(t, w->burn_per_minute)));
-	if (w->burn_per_minute.micros > 0)
-		terminal_say(t, "  the balance pays %lld minutes of it\n",
-			     (long long)(w->available.micros / w->burn_per_minute.micros));
+	if (w->horizon)
+		terminal_say(t, "  %s: %lld minutes, bound by %s\n",
+			     meter_horizon_state_names[w->horizon->state - 1],
+			     (long long)w->horizon->minutes,
+			     meter_binding_names[w->horizon->binding - 1]);
 }
 
 enum st cmd_wallet_create(struct terminal *t, struct problem *problem)

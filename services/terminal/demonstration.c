@@ -240,6 +240,8 @@ static void next_say(struct terminal *t)
 		"policy list",
 		"token list",
 		"approval list --state consumed",
+		"wallet list",
+		"meter horizon",
 		"audit query --agent piopl_00001",
 		"kill --agent piopl_00010 --reason \"a drill\"",
 		"audit verify",
@@ -254,7 +256,7 @@ static void next_say(struct terminal *t)
 enum st demonstration_run(struct terminal *t, struct problem *problem)
 {
 	struct registry_agent_list_reply team;
-	bool made, shown;
+	bool made, shown, paid;
 
 	TRY(founding_ensure(t, problem));
 	TRY(constitution_ensure(t, problem));
@@ -263,7 +265,8 @@ enum st demonstration_run(struct terminal *t, struct problem *problem)
 	TRY(agents_ensure(t, &made, problem));
 	TRY(team_list(t, &team, problem));
 	TRY(demonstration_authority(t, &team, &shown, problem));
-	if (!made && !shown) {
+	TRY(demonstration_money(t, &paid, problem));
+	if (!made && !shown && !paid) {
 		terminal_say(t, "the fleet is founded already; see: piopl agent list\n");
 		return ST_OK;
 	}

@@ -20,6 +20,10 @@ void demonstration_done(struct terminal *t, const char *format, ...)
 MUST_CHECK enum st demonstration_authority(struct terminal *t,
 					   const struct registry_agent_list_reply *team,
 					   bool *ret_shown, struct problem *problem);
+/* A wallet, a job, two metered sandboxes, the end of the money. Nothing when the wallet is there
+ * already: then not `ret_shown`. */
+MUST_CHECK enum st demonstration_money(struct terminal *t, bool *ret_shown,
+				       struct problem *problem);
 /* Until the log has the evidence with this id, within a limit. */
 MUST_CHECK enum st demonstration_evidence(struct terminal *t, struct str evidence_id,
 					  struct problem *problem);

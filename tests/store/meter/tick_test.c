@@ -405,6 +405,10 @@ static void the_horizon_is_told_as_it_shrinks(void **state)
 	passed(10 * MINUTE_MS);
 	const struct meter_horizon *h = horizon_in("emergency", wallet);
 	assert_int_equal(h->binding, METER_BINDING_BALANCE);
+	const struct meter_horizon *now = shown(wallet)->horizon;
+	assert_non_null(now);
+	assert_int_equal(now->binding, METER_BINDING_BALANCE);
+	assert_int_equal(now->minutes, available(wallet) / MINUTE_PRICE);
 	int64_t changes = events("meter.horizon.changed");
 	deposited(wallet, "1"); /* 5 days and more of it */
 	passed(MINUTE_MS);
