@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "bus_internal.h"
+#include "fault.h"
 #include "gen/common.h"
 #include "mailbox.h"
 #include "nkey.h"
@@ -305,7 +306,10 @@ enum st bus_publish(struct bus *bus, const char *subject, struct str data)
 
 enum st bus_reply(struct bus *bus, const char *reply, struct str data)
 {
-	return bus_publish(bus, reply, data);
+	FAULT(FAULT_ANSWER_BEFORE);
+	enum st st = bus_publish(bus, reply, data);
+	FAULT(FAULT_ANSWER_AFTER);
+	return st;
 }
 
 static struct common_problem problem_to_wire(const struct problem *problem)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "bus_internal.h"
+#include "fault.h"
 
 #define STREAM_DUPLICATES_S 120
 #define STREAM_PENDING_MAX 4096
@@ -123,7 +124,9 @@ enum st bus_stream_publish(struct bus *bus, const char *subject, const struct bu
 			   size_t header_count, struct str data)
 {
 	natsMsg *msg = NULL;
+	FAULT(FAULT_PUBLISH_BEFORE);
 	natsStatus status = held_send(bus);
+	FAULT(FAULT_PUBLISH_AFTER);
 
 	if (status == NATS_OK)
 		status = natsMsg_Create(&msg, subject, NULL, data.data, (int)data.size);
@@ -178,10 +181,12 @@ enum st bus_stream_settle(struct bus *bus, uint32_t timeout_ms)
 
 	if (bus->stream_sent == 0)
 		return ST_OK;
+	FAULT(FAULT_ACK_BEFORE);
 	if (bus->stream_careful || !bus->stream_held)
 		settled = settle_carefully(bus, timeout_ms);
 	else
 		settled = settle_by_last(bus, timeout_ms);
+	FAULT(FAULT_ACK_AFTER);
 	/* After a careful run the stream's last place has to be asked again. */
 	bus->stream_known = settled && !bus->stream_careful;
 	bus->stream_careful = !settled;

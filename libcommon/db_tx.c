@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "db_internal.h"
+#include "fault.h"
 
 /* More answers than this are read at once when a transaction is given up, rather than later. */
 #define STALE_ENTRIES_MAX 64
@@ -237,8 +238,10 @@ enum st db_commit(struct db_tx *tx, struct problem *problem)
 	if (db_pipe_push(db, &commit, NULL, 0) != ST_OK)
 		return commit_failed(tx, problem);
 	tx->committing = true;
+	FAULT(FAULT_COMMIT_BEFORE);
 	db_pipe_sync(db);
 	db_pipe_drain(db);
+	FAULT(FAULT_COMMIT_AFTER);
 	if (tx->status != ST_OK)
 		return commit_failed(tx, problem);
 	tx->open = false;

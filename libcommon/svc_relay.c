@@ -17,7 +17,11 @@
 #include "svc_internal.h"
 
 #define RELAY_POLL_MS 50
+#ifdef PIOPL_FAULTS
+#define RELAY_STANDBY_MS 20
+#else
 #define RELAY_STANDBY_MS 500
+#endif
 #define RELAY_READ_MAX 4096
 #define RELAY_BATCHES_MAX 64
 #define RELAY_BATCH_BYTES_MAX (256 * 1024)

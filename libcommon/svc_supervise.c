@@ -12,10 +12,19 @@
 #include "log.h"
 #include "svc_internal.h"
 
+#ifdef PIOPL_FAULTS /* a simulator kills all the time and waits for nothing */
+#define BACKOFF_MS_MIN 5
+#define BACKOFF_MS_MAX 20
+#else
 #define BACKOFF_MS_MIN 50
 #define BACKOFF_MS_MAX 5000
+#endif
 #define BACKOFF_FORGET_MS 30000
+#ifdef PIOPL_FAULTS
+#define LOOP_MS 5
+#else
 #define LOOP_MS 50
+#endif
 /* One look counts for no more than this, so that a parent that was stopped itself ends nobody. */
 #define LOOK_MS_MAX 1000
 

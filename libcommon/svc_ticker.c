@@ -8,8 +8,13 @@
 #include "svc_internal.h"
 
 #define TICKS_MAX 32
-#define TICK_STANDBY_MS 500
+#ifdef PIOPL_FAULTS
+#define TICK_STANDBY_MS 20
+#define TICK_POLL_MS 5
+#else
 #define TICK_POLL_MS 50
+#define TICK_STANDBY_MS 500
+#endif
 
 struct timer {
 	const struct svc_tick *tick;
