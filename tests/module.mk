@@ -56,6 +56,7 @@ $(FULL_BIN): $(BUILD)/test/%: $(BUILD)/obj/tests/%.o $(TEST_LIB) $(COMMON_LIB)
 	@$(CC) $(LDFLAGS) $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -o $@ -lcmocka $(LIBS_ALL)
 
 include tests/fuzz/module.mk
+include tests/sim/module.mk
 include tests/lint/module.mk
 
 # Programs of others that tests use, from npm: once for a lock file.

@@ -124,6 +124,12 @@ const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 	[MTR_ACCOUNTS_LOCK] = { "meter_accounts_lock", ACCOUNTS, "I", "iiii" },
 	[MTR_ACCOUNTS_LOCK_NOWAIT] = { "meter_accounts_lock_nowait", ACCOUNTS " NOWAIT", "I",
 				       "iiii" },
+#ifdef PIOPL_FAULTS
+	[MTR_ACCOUNTS_READ] = { "meter_accounts_read",
+				"SELECT id, balance, last_ms, currency::bigint FROM account "
+				"WHERE id = ANY ($1::bigint[]) ORDER BY id",
+				"I", "iiii" },
+#endif
 	[MTR_ACCOUNTS_MOVE] = { "meter_accounts_move",
 				"UPDATE account a SET balance = u.balance, last_ms = u.last_ms "
 				"FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS u (id, "

@@ -1,7 +1,7 @@
 /* store_ledger.c: accounts, transfers, statements. */
 #include <assert.h>
 
-#include "store.h"
+#include "planted.h"
 
 static_assert(METER_TRANSFER_KIND_DEPOSIT == 1 && METER_TRANSFER_KIND_CAPTURE == 6 &&
 		      METER_TRANSFER_KIND_CHARGE == 7 && METER_TRANSFER_KIND_REVERSAL == 8,
@@ -21,6 +21,10 @@ enum st store_accounts_lock(struct db_tx *tx, struct arena *arena, const int64_t
 		wait ? STATEMENT(ACCOUNTS_LOCK) : STATEMENT(ACCOUNTS_LOCK_NOWAIT);
 	struct db_rows rows;
 
+#ifdef PIOPL_FAULTS
+	if (PLANTED(METER_PLANTED_FLOOR_OUTSIDE_LOCK))
+		statement = STATEMENT(ACCOUNTS_READ);
+#endif
 	TRY(db_query(tx, statement, arena, &rows, DB_I64S(ids, count)));
 	struct account *accounts = ARENA_ARRAY(arena, struct account, rows.count);
 	if (!accounts)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "clock.h"
-#include "handlers.h"
+#include "planted.h"
 
 struct tick {
 	const struct svc_scope *scope;
@@ -64,6 +64,13 @@ static void charged(struct tick *t, struct account *account, int64_t amount)
 	if (amount == 0)
 		return;
 	ASSERT(amount > 0 && amount <= account->balance);
+	if (PLANTED(METER_PLANTED_CHARGE_AFTER_LEASE)) {
+		planted_charge_remember(account->id, amount, account->currency, t->partition);
+		return;
+	}
+	if (PLANTED(METER_PLANTED_DOUBLE_CATCH_UP) && t->next_ms - t->through_ms > MINUTE_MS &&
+	    amount <= account->balance / 2)
+		amount *= 2;
 	account->balance -= amount;
 	if (account->last_ms < t->scope->now_ms)
 		account->last_ms = t->scope->now_ms;

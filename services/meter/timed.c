@@ -2,6 +2,7 @@
  * nothing count as gone, and the books are proved again and again. */
 #include "handlers.h"
 #include "log.h"
+#include "planted.h"
 
 #define DUE_CHUNK 100
 
@@ -125,6 +126,7 @@ enum st tick_due(struct svc_tick_context *tick)
 	bool more = false;
 
 	TRY(ledger_begin(&scope, meter));
+	TRY(planted_charges_make(&scope, meter));
 	TRY(holds_expire(&scope, meter, &more));
 	if (!meter->ledger.holds)
 		TRY(admissions_expire(&scope, meter, &more));
