@@ -38,8 +38,7 @@ enum st evidence_emit(struct svc_request *req, const char *operation, bool refus
 	return svc_emit(req, &EVT_EVIDENCE_RECORDED, evidence.evidence_id, &evidence);
 }
 
-/* A quote names the wallet by its number; those who read it know its id. */
-static enum st quote_name(struct svc_request *req)
+enum st quote_name(struct svc_request *req)
 {
 	struct quote *quote = &req->problem.quote;
 	struct str id = { 0 };

@@ -71,6 +71,9 @@ MUST_CHECK enum st recorded(struct svc_request *req, const char *operation,
 			    enum st (*act)(struct svc_request *req));
 /* The record alone. */
 MUST_CHECK enum st evidence_emit(struct svc_request *req, const char *operation, bool refused);
+/* The ledger quotes a wallet by its number; those who read a refusal know its id. Does nothing
+ * where there is no quote. */
+MUST_CHECK enum st quote_name(struct svc_request *req);
 /* On whose behalf: the principal, or the caller itself; at most METER_TEXT_BYTES_MAX. */
 struct str asker_of(const struct svc_request *req);
 

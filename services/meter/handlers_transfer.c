@@ -320,6 +320,7 @@ enum st on_wallet_transfers(struct svc_request *const *reqs, size_t count, enum 
 		if (ret[i] == ST_OK)
 			TRY(one ? one_answer(reqs[i], c.moved[i].postings)
 				: list_answer(reqs[i], &c.moved[i]));
+		TRY(quote_name(reqs[i]));
 		TRY(evidence_emit(reqs[i], one ? "wallet.transfer" : "wallet.transfer_batch",
 				  ret[i] != ST_OK));
 	}
