@@ -70,7 +70,7 @@ static void place_arm(struct sim *sim, uint64_t *random, enum fault_action actio
 	enum fault_point point = (enum fault_point)chaos_random(random, FAULT_POINT_COUNT);
 	int32_t countdown = 1 + (int32_t)chaos_random(random, 4);
 
-	sim->faults->points[point].action = action;
+	sim->faults->points[point].action = (int32_t)action;
 	__atomic_store_n(&sim->faults->points[point].countdown, countdown, __ATOMIC_SEQ_CST);
 }
 
