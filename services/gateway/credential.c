@@ -42,7 +42,7 @@ static const struct principal *cache_add(struct door *door, const struct hash *d
 		.until_ns = clock_mono_ns() + (uint64_t)keep_ms * 1000000u,
 		.principal = *principal,
 	};
-	memcpy(entry->key_id, key_id, sizeof(entry->key_id));
+	snprintf(entry->key_id, sizeof(entry->key_id), "%s", key_id);
 	return &entry->principal;
 }
 
