@@ -21,7 +21,7 @@ static void up_shows_who_may_do_what(void **state)
 	int64_t start_ms = harness_now_ms();
 
 	(void)state;
-	must(0, run("piopl up --dev"));
+	must(0, run("piopl up"));
 	assert_true(harness_now_ms() - start_ms < UP_MS_MAX);
 	says("was used before; an approval is used once");
 	must(0, run("test $(stat -c %%a data/demonstration/piopl_00001.token) = 600"));

@@ -41,18 +41,20 @@ function action(tool, resource, parameters, more = {}) {
 const decide = (body) => call(keys.agent, 'post', '/v1/decisions', { body })
 const words = (decision) => (decision.reasons ?? []).map((r) => r.words).join('; ')
 
+let last = ''
 async function until(what, test, tries = 100) {
 	for (let i = 0; i < tries; i++) {
 		const value = await test()
 		if (value) return value
 		await sleep(100)
 	}
-	throw new Error(`never: ${what}`)
+	throw new Error(`never: ${what}; last: ${last}`)
 }
 
 // -- allowed, with its evidence
 const allowed = await until('allowed', async () => {
 	const decision = await decide(action('trend.scan', 'trends.public', { q: 'spring' }))
+	last = JSON.stringify(decision)
 	return decision.verdict === 'allow' && decision
 })
 assert.match(allowed.evidence_id, /^evd_/)
