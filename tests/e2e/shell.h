@@ -20,12 +20,13 @@
 #include "tests/lib/harness.h"
 
 #define OUTPUT_BYTES_MAX (512 * 1024)
-#define PORTS_IN_A_ROW 12 /* the door and a health port a service */
+#define PORTS_IN_A_ROW 24
 
 static char folder[] = "/tmp/piopl-e2e-XXXXXX";
 static char output[OUTPUT_BYTES_MAX];
 static char environment[2048];
 static struct arena arena;
+static int nats_port;
 static int http_port;
 
 /* Runs a command line of the shell with "piopl" being the program under test; its exit status. */
@@ -75,18 +76,18 @@ static inline struct json *parsed(void)
 	return root;
 }
 
-/* Free ones side by side; the door's is the first. */
+/* Ports in a row for the services, the door before them; below those the kernel gives out. */
 static inline int shell_ports(void)
 {
-	for (int port = 21000 + getpid() % 20000;; port += 3) {
-		char line[256];
+	for (int port = 20000 + getpid() % 10000;; port += PORTS_IN_A_ROW) {
+		char line[160];
 
 		snprintf(line, sizeof(line),
-			 "for p in $(seq %d %d); do ss -ltn | grep -q \":$p \" && exit 1; done; "
-			 "exit 0",
-			 port, port + PORTS_IN_A_ROW - 1);
+			 "ss -ltn | awk '{ sub(/.*:/, \"\", $4); if ($4 + 0 >= %d && $4 + 0 < %d) "
+			 "taken = 1 } END { exit taken }'",
+			 port - 1, port + PORTS_IN_A_ROW);
 		if (system(line) == 0)
-			return port + 1;
+			return port;
 	}
 }
 
@@ -98,12 +99,13 @@ static inline int shell_start(void **state)
 	arena_init(&arena, 8 * 1024 * 1024);
 	if (!getcwd(root, sizeof(root)) || !mkdtemp(folder) || chmod(folder, 0755) != 0)
 		return -1;
+	nats_port = harness_free_port();
 	http_port = shell_ports();
 	snprintf(environment, sizeof(environment),
 		 "export PIOPL_DATA=%s/data PIOPL_PORT_NATS=%d PIOPL_PORT_HTTP=%d; "
 		 "export ROOT=%s DOOR=http://127.0.0.1:%d; "
 		 "unset NO_COLOR PIOPL_STEWARD_KEY PIOPL_NATS_URL; cd %s",
-		 folder, harness_free_port(), http_port, root, http_port - 1, folder);
+		 folder, nats_port, http_port, root, http_port - 1, folder);
 	return 0;
 }
 

@@ -1,82 +1,13 @@
 /* stack_test.c: the one-machine stack as a person meets it: from nothing to a founded fleet, killed
  * part by part, stopped, started again, forgotten [PLT-18] [PLT-20]. The tests run in order, on one
  * installation. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "json.h"
 #include "services/terminal/supervise.h"
-#include "tests/lib/harness.h"
+#include "shell.h"
 
-#define OUTPUT_BYTES_MAX (256 * 1024)
 #define UP_MS_MAX 120000
 #define BACK_MS_MAX 30000
-#define PORTS_IN_A_ROW 24
 
-static char folder[] = "/tmp/piopl-e2e-XXXXXX";
-static char output[OUTPUT_BYTES_MAX];
-static char environment[512];
-static struct arena arena;
-static int nats_port;
 static bool stands; /* the system was founded; without it the rest says nothing */
-static int http_port;
-
-/* Runs a command line of the shell with "piopl" being the program under test; its exit status. */
-static int run(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static int run(const char *format, ...)
-{
-	char words[1024];
-	char line[4096];
-	va_list args;
-	FILE *pipe;
-	size_t size;
-	int status;
-
-	va_start(args, format);
-	vsnprintf(words, sizeof(words), format, args);
-	va_end(args);
-	snprintf(line, sizeof(line),
-		 "%s; piopl() { %s/bin/piopl \"$@\"; }; { %s; } 2>&1 </dev/null", environment,
-		 harness_build_folder(), words);
-	pipe = popen(line, "r");
-	assert_non_null(pipe);
-	size = fread(output, 1, sizeof(output) - 1, pipe);
-	output[size] = '\0';
-	status = pclose(pipe);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-static void must(int expected, int status)
-{
-	if (status != expected)
-		fail_msg("exit status %d, expected %d:\n%s", status, expected, output);
-}
-
-static void says(const char *text)
-{
-	if (!strstr(output, text))
-		fail_msg("\"%s\" is not in:\n%s", text, output);
-}
-
-static struct json *parsed(void)
-{
-	struct json *root = NULL;
-
-	arena_reset(&arena);
-	if (json_parse(&arena, str_of(output), &root, NULL) != ST_OK)
-		fail_msg("not JSON:\n%s", output);
-	return root;
-}
 
 static struct json *part(struct json *status, const char *name)
 {
@@ -114,47 +45,6 @@ static int64_t count(void)
 {
 	must(0, run("piopl agent count --json --timeout 10s"));
 	return (int64_t)json_member(parsed(), "count")->number;
-}
-
-/* Ports in a row for the services, the door before them; below those the kernel gives out. */
-static int free_ports(void)
-{
-	for (int port = 20000 + getpid() % 10000;; port += PORTS_IN_A_ROW) {
-		char line[160];
-
-		snprintf(line, sizeof(line),
-			 "ss -ltn | awk '{ sub(/.*:/, \"\", $4); if ($4 + 0 >= %d && $4 + 0 < %d) "
-			 "taken = 1 } END { exit taken }'",
-			 port - 1, port + PORTS_IN_A_ROW);
-		if (system(line) == 0)
-			return port;
-	}
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 8 * 1024 * 1024);
-	if (!mkdtemp(folder) || chmod(folder, 0755) != 0)
-		return -1;
-	nats_port = harness_free_port();
-	http_port = free_ports();
-	snprintf(environment, sizeof(environment),
-		 "export PIOPL_DATA=%s/data PIOPL_PORT_NATS=%d PIOPL_PORT_HTTP=%d; "
-		 "unset NO_COLOR PIOPL_STEWARD_KEY PIOPL_NATS_URL",
-		 folder, nats_port, http_port);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	char line[128];
-
-	(void)state;
-	run("piopl reset --yes");
-	snprintf(line, sizeof(line), "rm -rf %s", folder);
-	arena_free(&arena);
-	return system(line);
 }
 
 /* --- from nothing --- */
@@ -632,5 +522,5 @@ int main(void)
 		cmocka_unit_test_setup(reset_forgets_everything, needs_the_system),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, shell_start, shell_stop);
 }

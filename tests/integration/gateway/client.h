@@ -58,6 +58,36 @@ static inline void client_start(struct client *client, const char *const *names,
 				    strcmp(*names, "gateway") == 0 ? all : NULL);
 }
 
+/* For harness_wait_for; the context is a port. */
+static inline bool client_port_answers(void *context)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET,
+				       .sin_port = htons((uint16_t) * (const int *)context),
+				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	bool up = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+
+	close(fd);
+	return up;
+}
+
+/* The packages of this folder, as the lock file has them; the last that came is looked for. */
+static inline void client_packages(const struct client *client)
+{
+	static const char *const argv[] = { "sh", "-c",
+					    "test -d node_modules/viem || npm ci --no-audit "
+					    "--no-fund",
+					    NULL };
+	char path[512];
+	int status = -1;
+
+	snprintf(path, sizeof(path), "%s/tests/integration/gateway", harness_root_folder());
+	assert_int_equal(chdir(path), 0);
+	pid_t pid = harness_spawn(client->stack.harness, argv, NULL, "install.log");
+	assert_true(harness_wait_exit(client->stack.harness, pid, 60000, &status));
+	assert_int_equal(status, 0);
+}
+
 static inline int client_connect(const struct client *client)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET,

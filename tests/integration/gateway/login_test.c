@@ -10,36 +10,6 @@
 static struct client client, wallets;
 static struct arena arena;
 
-static bool wallets_are_up(void *context)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons((uint16_t)wallets.port),
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	bool up = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
-
-	(void)context;
-	close(fd);
-	return up;
-}
-
-/* The packages, as the lock file has them. */
-static void packages_install(void)
-{
-	static const char *const argv[] = { "sh", "-c",
-					    "test -d node_modules/viem || npm ci --no-audit "
-					    "--no-fund",
-					    NULL };
-	char folder[512];
-	int status = -1;
-
-	snprintf(folder, sizeof(folder), "%s/tests/integration/gateway", harness_root_folder());
-	assert_int_equal(chdir(folder), 0);
-	pid_t pid = harness_spawn(client.stack.harness, argv, NULL, "install.log");
-	assert_true(harness_wait_exit(client.stack.harness, pid, 60000, &status));
-	assert_int_equal(status, 0);
-}
-
 static int start(void **state)
 {
 	static const char *const names[] = { "gateway", NULL };
@@ -54,13 +24,13 @@ static int start(void **state)
 	arena_init(&arena, 16 * 1024 * 1024);
 	client_start(&client, names, env);
 	assert_int_equal(clock_open(client.stack.clock_path, true), ST_OK);
-	packages_install();
+	client_packages(&client);
 	wallets.port = harness_free_port();
 	snprintf(script, sizeof(script), "%s/tests/integration/gateway/wallets.mjs",
 		 harness_root_folder());
 	snprintf(port, sizeof(port), "%d", wallets.port);
 	harness_spawn(client.stack.harness, argv, NULL, "wallets.log");
-	assert_true(harness_wait_for(wallets_are_up, NULL, 30000));
+	assert_true(harness_wait_for(client_port_answers, &wallets.port, 30000));
 	return 0;
 }
 

@@ -23,35 +23,6 @@ static const char *provider_get(const char *path)
 	return answer->body;
 }
 
-static bool provider_is_up(void *context)
-{
-	struct sockaddr_in address = { .sin_family = AF_INET,
-				       .sin_port = htons((uint16_t)provider_port),
-				       .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	bool up = connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
-
-	(void)context;
-	close(fd);
-	return up;
-}
-
-/* The provider's library, as the lock file has it. */
-static void provider_install(void)
-{
-	static const char *const argv[] = { "sh", "-c",
-					    "test -d node_modules || npm ci --no-audit --no-fund",
-					    NULL };
-	char folder[512];
-	int status = -1;
-
-	snprintf(folder, sizeof(folder), "%s/tests/integration/gateway", harness_root_folder());
-	assert_int_equal(chdir(folder), 0);
-	pid_t pid = harness_spawn(client.stack.harness, argv, NULL, "install.log");
-	assert_true(harness_wait_exit(client.stack.harness, pid, 60000, &status));
-	assert_int_equal(status, 0);
-}
-
 static int start(void **state)
 {
 	static const char *const names[] = { "gateway", NULL };
@@ -66,12 +37,12 @@ static int start(void **state)
 	snprintf(url, sizeof(url), "PIOPL_GATEWAY_OIDC_KEYS_URL=http://127.0.0.1:%d/keys",
 		 provider_port);
 	client_start(&client, names, env);
-	provider_install();
+	client_packages(&client);
 	snprintf(script, sizeof(script), "%s/tests/integration/gateway/provider.mjs",
 		 harness_root_folder());
 	snprintf(port, sizeof(port), "%d", provider_port);
 	harness_spawn(client.stack.harness, argv, NULL, "provider.log");
-	assert_true(harness_wait_for(provider_is_up, NULL, 15000));
+	assert_true(harness_wait_for(client_port_answers, &provider_port, 15000));
 	return 0;
 }
 
