@@ -75,7 +75,8 @@ static const char *role_name(enum svc_role role)
 
 static _Noreturn void process_body(struct svc *svc, pid_t parent)
 {
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* not SIGTERM: what is stopped or hangs would outlive the parent, with nobody to end it */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(0);
 	prctl(PR_SET_NAME, role_name(svc->process->role));

@@ -208,6 +208,16 @@ static bool all_are_others(void *context)
 	return count == old->count;
 }
 
+static bool all_are_gone(void *context)
+{
+	const struct kin *old = context;
+
+	for (size_t i = 0; i < old->count; i++)
+		if (kill(old->pids[i], 0) == 0)
+			return false;
+	return true;
+}
+
 /* [PLT-10]: a process that lives and does nothing is ended and replaced */
 static void each_process_that_hangs_is_replaced(void **state)
 {
@@ -223,6 +233,22 @@ static void each_process_that_hangs_is_replaced(void **state)
 	assert_true(harness_wait_for(all_are_others, &kin, 30000));
 	usleep(2500000); /* clients wait for what was stopped up to their deadline */
 	load_close(&load, "hang");
+}
+
+/* [PLT-10]: a stopped process has nobody to end it once its parent is gone; it goes with it */
+static void what_is_stopped_does_not_outlive_its_parent(void **state)
+{
+	pid_t parent = stack_service_get(&stack, "probe")->pid;
+	struct kin kin;
+
+	(void)state;
+	kin.count = stack_children(parent, kin.pids, 64);
+	assert_true(kin.count >= 6);
+	for (size_t i = 0; i < kin.count; i++)
+		kill(kin.pids[i], SIGSTOP);
+	harness_kill9(stack.harness, parent);
+	assert_true(harness_wait_for(all_are_gone, &kin, 5000));
+	stack_service_start(&stack, "probe", service_env);
 }
 
 /* ---- outages ---- */
@@ -282,6 +308,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_process_of_the_service_is_replaced),
 		cmocka_unit_test(each_process_that_hangs_is_replaced),
+		cmocka_unit_test(what_is_stopped_does_not_outlive_its_parent),
 		cmocka_unit_test(a_broker_that_loses_its_store_under_load_costs_nothing),
 		cmocka_unit_test(a_database_that_stops_under_load_costs_nothing),
 		cmocka_unit_test(both_gone_at_once_cost_nothing),

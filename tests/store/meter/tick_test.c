@@ -205,13 +205,12 @@ static void after_an_outage_each_minute_is_charged_once(void **state)
 	struct id a = admitted(job, "");
 	began(a);
 	passed(3 * MINUTE_MS);
-	int64_t minutes = sandbox_shown(a)->minutes;
 	int64_t until_ms = sandbox_shown(a)->lease_until_ms;
 	/* late, but the lease is still there: it goes on, and each minute is charged once */
 	world.now_ms = until_ms - 1;
 	ticked(tick_partitions);
 	assert_int_equal(sandbox_shown(a)->state, METER_SANDBOX_STATE_RUNNING);
-	minutes = sandbox_shown(a)->minutes;
+	int64_t minutes = sandbox_shown(a)->minutes;
 	until_ms = sandbox_shown(a)->lease_until_ms;
 	assert_int_equal(available(wallet), 1000000 - minutes * MINUTE_PRICE);
 	ticked(tick_partitions);
@@ -433,11 +432,10 @@ static void the_horizon_is_told_as_it_shrinks(void **state)
 /* Prices are kept by version; what runs keeps the price it was admitted at. */
 static void a_new_price_is_for_those_admitted_later(void **state)
 {
-	struct id wallet = wallet_made("nia");
-
 	(void)state;
 	OK("wallet_create", "{\"owner\":\"nia\",\"currency\":\"EUR\"}");
-	wallet = id_of(((const struct meter_wallet_reply *)world.answer)->wallet.wallet_id);
+	struct id wallet =
+		id_of(((const struct meter_wallet_reply *)world.answer)->wallet.wallet_id);
 	OK("wallet_deposit",
 	   "{\"wallet_id\":\"%s\",\"amount\":{\"amount\":\"1\",\"currency\":\"EUR\"}}",
 	   wallet.text);
