@@ -31,7 +31,7 @@ static bool put_once(struct load_client *client, struct bus *bus, const char *na
 	arena_reset(arena);
 	enum st st =
 		bus_call_text(bus, load->call, str_of(body), &options, arena, &reply, &problem);
-	ASSERT((unsigned)st < LOAD_STATUSES);
+	ASSERT((unsigned)st < ST_COUNT);
 	client->answers[st]++;
 	if (st == ST_OK)
 		return true;

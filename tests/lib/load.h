@@ -9,7 +9,6 @@
 #include "tests/lib/stack.h"
 
 #define LOAD_CLIENTS_MAX 16
-#define LOAD_STATUSES 128
 #define LOAD_FINISH_MS_MAX 60000
 
 struct load_client {
@@ -19,7 +18,7 @@ struct load_client {
 	int64_t acknowledged;
 	int64_t repeated;
 	int64_t worst_ms;               /* from the first try to the acknowledgement */
-	int64_t answers[LOAD_STATUSES]; /* by status */
+	int64_t answers[ST_COUNT]; /* by status */
 	char fault[512];                /* an answer that must not be: ends the client */
 };
 
