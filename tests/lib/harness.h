@@ -41,6 +41,8 @@ const char *harness_conninfo(struct harness *harness, const char *role);
 void harness_pg_stop(struct harness *harness);  /* like an administrator: fast shutdown */
 void harness_pg_kill9(struct harness *harness); /* like a power cut for its processes */
 void harness_pg_start(struct harness *harness);
+/* Like a supervisor: started again if it ended by itself, as it does when what recovers it dies. */
+void harness_pg_revive(struct harness *harness);
 pid_t harness_pg_pid(const struct harness *harness);
 /* SQL as the superuser. harness_sql_text gives the first value of the last row set ("" for none),
  * valid until the next call. */

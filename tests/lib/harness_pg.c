@@ -15,6 +15,7 @@
 #define PG_BIN "/usr/lib/postgresql/15/bin"
 #define TEMPLATE_NAME "pg-15-1.tar" /* the last figure changes with how it is made */
 #define INITDB_MS_MAX 60000
+#define PG_CHILD_END_MS 3000
 
 static void pg_user_find(struct harness *harness)
 {
@@ -226,7 +227,8 @@ static bool is_gone(void *context)
 	return kill(*(const pid_t *)context, 0) != 0;
 }
 
-/* The children notice that the postmaster is gone and end; before that no new one can start. */
+/* The children notice that the postmaster is gone and end; before that no new one can start. One
+ * that recovers looks seldom, and is killed too. */
 void harness_pg_kill9(struct harness *harness)
 {
 	pid_t children[256];
@@ -235,11 +237,22 @@ void harness_pg_kill9(struct harness *harness)
 
 	pg_end(harness, SIGKILL);
 	for (size_t i = 0; i < count; i++) {
+		if (harness_wait_for(is_gone, &children[i], PG_CHILD_END_MS))
+			continue;
+		kill(children[i], SIGKILL);
 		if (!harness_wait_for(is_gone, &children[i], HARNESS_STOP_MS_MAX))
 			harness_die("PostgreSQL's process %d does not end", (int)children[i]);
 	}
 	snprintf(path, sizeof(path), "%s/postmaster.pid", harness->pg_data);
 	unlink(path);
+}
+
+void harness_pg_revive(struct harness *harness)
+{
+	if (!harness_reap(harness->pg_pid, 0, NULL))
+		return;
+	harness->pg_pid = 0;
+	harness_pg_start(harness);
 }
 
 void harness_pg_create(struct harness *harness)

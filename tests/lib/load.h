@@ -17,9 +17,9 @@ struct load_client {
 	pthread_t thread;
 	int64_t acknowledged;
 	int64_t repeated;
-	int64_t worst_ms;               /* from the first try to the acknowledgement */
+	int64_t worst_ms;          /* from the first try to the acknowledgement */
 	int64_t answers[ST_COUNT]; /* by status */
-	char fault[512];                /* an answer that must not be: ends the client */
+	char fault[512];           /* an answer that must not be: ends the client */
 };
 
 struct load {

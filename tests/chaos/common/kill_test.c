@@ -160,8 +160,11 @@ static void killing_any_part_at_random_loses_and_doubles_nothing(void **state)
 		usleep((useconds_t)(100000 + chaos_random(&seed, 500000)));
 		enum part part = part_choose(&seed);
 		part_kill(part, &seed);
+		harness_pg_revive(stack.harness);
 		killed[part]++;
 	}
+	usleep(1000000);
+	harness_pg_revive(stack.harness);
 	for (int part = 0; part < PART_COUNT; part++)
 		printf("kill: %s %d times\n", part_names[part], killed[part]);
 	load_close(&load, "kill");
