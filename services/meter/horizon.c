@@ -72,6 +72,7 @@ static enum st burning_walk(struct walk *w, const struct burning *burning, size_
 	if (!jobs)
 		return ST_TOO_LARGE;
 	for (size_t from = 0, to; from < count; from = to) {
+		ASSERT(from == 0 || burning[from - 1].wallet < burning[from].wallet);
 		for (to = from; to < count && burning[to].wallet == burning[from].wallet; to++)
 			jobs[to] = burning[to].job;
 		struct horizon h = horizon_of(burning[from].available, MINUTE_LEAST, jobs + from,

@@ -319,6 +319,23 @@ static enum st tick_tell(struct tick *t)
 	return svc_emit_in(t->scope, &EVT_METER_LEASE_EXTENDED, &subject, &told, 1);
 }
 
+static int burning_order(const void *a, const void *b)
+{
+	int64_t x = ((const struct burning *)a)->wallet;
+	int64_t y = ((const struct burning *)b)->wallet;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Those decided in detail came after the others; horizons go by wallet. */
+static enum st horizons_store(struct tick *t)
+{
+	if (!t->full)
+		return ST_OK;
+	qsort(t->burning, t->burning_count, sizeof(*t->burning), burning_order);
+	return horizons_tick(t->scope, t->meter, t->partition, t->burning, t->burning_count);
+}
+
 static enum st tick_store(struct tick *t)
 {
 	const struct svc_scope *scope = t->scope;
@@ -332,8 +349,7 @@ static enum st tick_store(struct tick *t)
 		TRY(job_end(scope, t->meter, NULL, t->over[i], METER_JOB_REASON_BUDGET));
 	TRY(store_tick_advance(scope->tx, t->partition, t->through_ms, t->next_ms,
 			       next_ms > 0 ? next_ms : 0, scope->now_ms + t->meter->join_ms));
-	if (t->full)
-		TRY(horizons_tick(scope, t->meter, t->partition, t->burning, t->burning_count));
+	TRY(horizons_store(t));
 	return tick_tell(t);
 }
 

@@ -429,6 +429,34 @@ static void the_horizon_is_told_as_it_shrinks(void **state)
 	books_balance();
 }
 
+/* [PSH-2] [MET-2] a wallet decided in detail beside one that is not, in one partition: each has one
+ * horizon, and the tick goes on */
+static void wallets_of_one_partition_have_a_horizon_each(void **state)
+{
+	struct id first = wallet_made("ola"), second = { "" };
+
+	(void)state;
+	for (int i = 0; i < METER_PARTITIONS; i++)
+		second = wallet_made("pia");
+	deposited(first, "1"), deposited(second, "1");
+	assert_int_equal(shown(first)->partition, shown(second)->partition);
+	struct id a = job_made(first, ""), b = job_made(second, "");
+	struct id stays = admitted(a, ""), goes = admitted(a, ",\"ttl_s\":240");
+	struct id other = admitted(b, "");
+	began(stays), began(goes), began(other);
+	passed(3 * MINUTE_MS);
+	assert_int_equal(horizon_in("alive", first)->burn_per_minute.micros, 2 * MINUTE_PRICE);
+	passed(3 * MINUTE_MS);
+	assert_int_equal(sandbox_shown(goes)->reason, METER_STOP_REASON_TIME_TO_LIVE);
+	assert_int_equal(sandbox_shown(stays)->state, METER_SANDBOX_STATE_RUNNING);
+	assert_int_equal(sandbox_shown(other)->state, METER_SANDBOX_STATE_RUNNING);
+	assert_int_equal(horizon_in("alive", first)->burn_per_minute.micros, MINUTE_PRICE);
+	assert_int_equal(horizon_in("alive", second)->burn_per_minute.micros, MINUTE_PRICE);
+	OK("job_stop", "{\"job_id\":\"%s\"}", a.text);
+	OK("job_stop", "{\"job_id\":\"%s\"}", b.text);
+	books_balance();
+}
+
 /* Prices are kept by version; what runs keeps the price it was admitted at. */
 static void a_new_price_is_for_those_admitted_later(void **state)
 {
@@ -503,6 +531,7 @@ int main(void)
 		cmocka_unit_test(holds_are_captured_released_and_expire),
 		cmocka_unit_test(usage_adds_up),
 		cmocka_unit_test(the_horizon_is_told_as_it_shrinks),
+		cmocka_unit_test(wallets_of_one_partition_have_a_horizon_each),
 		cmocka_unit_test(a_new_price_is_for_those_admitted_later),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
