@@ -167,27 +167,11 @@ struct preapproval_row {
  */
 MUST_CHECK enum st resource_pattern_check(struct str pattern, const char *pointer,
 					  struct problem *problem);
-bool resource_matches(struct str pattern, struct str resource);
-/* Is `path` the unit `under` or below it? */
-bool unit_is_under(struct str path, struct str under);
 /* Bounded in every way? ST_PREAPPROVAL_UNBOUNDED, ST_PREAPPROVAL_TOO_WIDE, ST_CURRENCY_MISMATCH. */
 MUST_CHECK enum st grant_check(const struct approval_limits *limits,
 			       const struct approval_preapproval_grant *grant, int64_t now_ms,
 			       struct problem *problem);
 
-struct use_view {
-	const struct preapproval_row *row;
-	const struct agent_row *agent;
-	const struct person_row *signer; /* NULL: removed */
-	const struct approval_action *action;
-	const struct required *required;
-};
-/* `ret_micros`: what it takes of the total. ST_APPROVAL_AGENT_ENDED, ST_PREAPPROVAL_NOT_MATCHING,
- * ST_PREAPPROVAL_REVOKED, ST_PREAPPROVAL_ENDED, ST_PREAPPROVAL_SIGNER_LOST,
- * ST_APPROVAL_TERMS_WEAKER, ST_APPROVAL_OWN_AGENT, ST_PREAPPROVAL_USED_UP, ST_CURRENCY_MISMATCH,
- * ST_PREAPPROVAL_AMOUNT_EXCEEDED. */
-MUST_CHECK enum st use_decide(const struct use_view *view, int64_t now_ms, int64_t *ret_micros,
-			      struct problem *problem);
 bool preapproval_usable(const struct approval_preapproval *preapproval, int64_t now_ms);
 
 /* -- telling (core_notify.c) -- */

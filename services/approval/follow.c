@@ -98,3 +98,58 @@ enum st on_approval_used(struct svc_event *event)
 					  .by = event->source,
 					  .used_for = data->evidence_id });
 }
+
+static enum st use_evidence(struct svc_event *event, const struct policy_preapproval_used *data)
+{
+	struct svc_scope scope = svc_scope_of_event(event);
+	const struct note note = {
+		.operation = "preapproval.use",
+		.agent_id = data->agent_id,
+		.tool = data->tool,
+		.user_id = event->source,
+		.parameters_hash = data->action_digest,
+		.applied = data->preapproval_id,
+		.decision = COMMON_EVIDENCE_POLICY_DECISION_ALLOW,
+		.status = COMMON_EVIDENCE_OUTCOME_STATUS_SUCCESS,
+	};
+
+	return evidence_emit(&scope, &note);
+}
+
+/* The bounds were held by the decision; that it was revoked in between does not undo the use. */
+enum st on_preapproval_used(struct svc_event *event)
+{
+	const struct policy_preapproval_used *data = event->data;
+	struct svc_scope scope = svc_scope_of_event(event);
+	struct preapproval_use use = {
+		.preapproval_id = data->preapproval_id,
+		.use = data->use,
+		.digest = data->action_digest,
+		.caller = event->source,
+		.used_for = data->evidence_id,
+		.micros = data->has_amount ? data->amount.micros : 0,
+		.now_ms = data->used_at_ms,
+	};
+	struct preapproval_row row;
+	bool found;
+
+	TRY(number_of(event, data->agent_id, &use.agent_number));
+	TRY(store_preapproval_lock(event->tx, event->arena, data->preapproval_id, &row, &found));
+	if (!found)
+		return problem_set(&event->problem, ST_NOT_FOUND, "/preapproval_id",
+				   "no pre-approval \"%.*s\"", STR_ARG(data->preapproval_id));
+	TRY(store_preapproval_use(event->tx, &use));
+	struct approval_preapproval_used told = {
+		.preapproval_id = data->preapproval_id,
+		.use = data->use,
+		.agent_id = data->agent_id,
+		.action_digest = data->action_digest,
+		.approved_by = row.preapproval.approved_by,
+		.uses_left = row.preapproval.uses_max - data->use,
+		.amount_left = row.preapproval.amount_total,
+		.used_for = data->evidence_id,
+	};
+	told.amount_left.micros -= row.preapproval.amount_used.micros + use.micros;
+	TRY(svc_emit_in(&scope, &EVT_APPROVAL_PREAPPROVAL_USED, &told.preapproval_id, &told, 1));
+	return use_evidence(event, data);
+}

@@ -85,7 +85,6 @@ const struct svc_call approval_calls[] = {
 	{ &CALL_APPROVAL_PREAPPROVAL_ADD, on_preapproval_add },
 	{ &CALL_APPROVAL_PREAPPROVAL_REVOKE, on_preapproval_revoke },
 	{ &CALL_APPROVAL_PREAPPROVAL_LIST, on_preapproval_list },
-	{ &CALL_APPROVAL_PREAPPROVAL_USE, on_preapproval_use },
 	{ .call = NULL },
 };
 
@@ -109,6 +108,9 @@ const struct svc_follow approval_follows[] = {
 	  .handle = on_person_changed },
 	{ .source = "registry", .event = &EVT_REGISTRY_KEY_CHANGED, .handle = on_key_changed },
 	{ .source = "policy", .event = &EVT_POLICY_APPROVAL_USED, .handle = on_approval_used },
+	{ .source = "policy",
+	  .event = &EVT_POLICY_PREAPPROVAL_USED,
+	  .handle = on_preapproval_used },
 	{ .source = NULL },
 };
 

@@ -123,7 +123,6 @@ enum st on_approval_consume(struct svc_request *req);
 enum st on_preapproval_add(struct svc_request *req);
 enum st on_preapproval_revoke(struct svc_request *req);
 enum st on_preapproval_list(struct svc_request *req);
-enum st on_preapproval_use(struct svc_request *req);
 
 /* -- the registry's events (follow.c) -- */
 enum st on_agent_created(struct svc_event *event);
@@ -134,6 +133,7 @@ enum st on_person_changed(struct svc_event *event);
 enum st on_key_changed(struct svc_event *event);
 /* The policy service's. */
 enum st on_approval_used(struct svc_event *event);
+enum st on_preapproval_used(struct svc_event *event);
 
 /* -- time (timed.c), telling (notify.c) -- */
 enum st tick_due(struct svc_tick_context *tick);

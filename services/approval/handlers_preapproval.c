@@ -1,4 +1,4 @@
-/* handlers_preapproval.c: approving in advance, ending that, and using it. */
+/* handlers_preapproval.c: approving in advance and ending that. */
 #include "handlers.h"
 #include "id.h"
 
@@ -166,89 +166,4 @@ enum st on_preapproval_list(struct svc_request *req)
 			preapproval_usable(&rows[i].preapproval, req->now_ms);
 	}
 	return ST_OK;
-}
-
-static enum st use_judge(struct svc_request *req, const struct preapproval_row *row,
-			 const struct agent_row *agent, int64_t *ret_micros)
-{
-	const struct approval_preapproval_use_request *in = req->body;
-	struct required required = { roles_of(in->required.roles.items, in->required.roles.count),
-				     in->required.needed };
-	struct person_row signer;
-	bool found;
-
-	TRY(store_person_get(req->tx, req->arena, row->preapproval.approved_by, &signer, &found));
-	return use_decide(&(struct use_view){ .row = row,
-					      .agent = agent,
-					      .signer = found ? &signer : NULL,
-					      .action = &in->action,
-					      .required = &required },
-			  req->now_ms, ret_micros, &req->problem);
-}
-
-static enum st used_tell(struct svc_request *req, const struct preapproval_row *row,
-			 const struct preapproval_use *use)
-{
-	const struct approval_preapproval_use_request *in = req->body;
-	const struct approval_preapproval *given = &row->preapproval;
-	struct money left = given->amount_total;
-
-	left.micros -= given->amount_used.micros + use->micros;
-	struct approval_preapproval_used event = {
-		.preapproval_id = use->preapproval_id,
-		.use = use->use,
-		.agent_id = in->action.agent_id,
-		.action_digest = use->digest,
-		.approved_by = given->approved_by,
-		.uses_left = given->uses_max - use->use,
-		.amount_left = left,
-		.used_for = in->used_for,
-	};
-	*(struct approval_preapproval_use_reply *)req->answer =
-		(struct approval_preapproval_use_reply){
-			.preapproval_id = use->preapproval_id,
-			.use = use->use,
-			.action_digest = use->digest,
-			.approved_by = given->approved_by,
-			.uses_left = event.uses_left,
-			.amount_left = left,
-			.used_at_ms = req->now_ms,
-		};
-	return svc_emit(req, &EVT_APPROVAL_PREAPPROVAL_USED, use->preapproval_id, &event);
-}
-
-static enum st use(struct svc_request *req, struct note *note)
-{
-	const struct approval_preapproval_use_request *in = req->body;
-	struct preapproval_row row;
-	struct agent_row agent;
-	char digest[HASH_TEXT_SIZE];
-	int64_t micros;
-
-	TRY(preapproval_load(req, in->preapproval_id, note, &row));
-	TRY(agent_load(req, in->action.agent_id, "/action/agent_id", &agent));
-	note->agent_id = in->action.agent_id;
-	note->tool = in->action.tool;
-	TRY(action_digest(&in->action, req->arena, digest));
-	note->parameters_hash = arena_copy(req->arena, str_of(digest));
-	if (!note->parameters_hash.data)
-		return ST_TOO_LARGE;
-	TRY(use_judge(req, &row, &agent, &micros));
-	struct preapproval_use taken = {
-		.preapproval_id = row.preapproval.preapproval_id,
-		.use = row.preapproval.uses + 1,
-		.agent_number = agent.number,
-		.digest = note->parameters_hash,
-		.caller = req->caller,
-		.used_for = in->used_for,
-		.micros = micros,
-		.now_ms = req->now_ms,
-	};
-	TRY(store_preapproval_use(req->tx, &taken));
-	return used_tell(req, &row, &taken);
-}
-
-enum st on_preapproval_use(struct svc_request *req)
-{
-	return recorded(req, "preapproval.use", use);
 }

@@ -196,8 +196,7 @@ const struct db_statement approval_statements[] = {
 	[APR_PREAPPROVAL_TAKE] = { "apr_preapproval_take",
 				   "UPDATE preapproval SET uses = $2::bigint, amount_used_micros = "
 				   "amount_used_micros + $3 WHERE preapproval_id = $1 AND uses = "
-				   "$2::bigint - 1 "
-				   "AND revoked_ms IS NULL",
+				   "$2::bigint - 1",
 				   "tii", "" },
 	[APR_USE_INSERT] = { "apr_use_insert",
 			     "INSERT INTO preapproval_use (preapproval_id, use, agent_number, "

@@ -2,7 +2,6 @@
  * was approved; it is used here, in the transaction of the decision, and told back. */
 #include <assert.h>
 
-#include "action.h"
 #include "id.h"
 #include "service.h"
 
@@ -21,16 +20,22 @@ static const struct db_statement *sql(enum policy_statement statement)
 
 /* -- what the approval service tells -- */
 
-/* Is the role one of those that may approve here? */
-static bool role_counts(const struct policy_service *policy, enum approval_approver_role role)
+static uint32_t role_named(struct str name)
 {
-	const char *name = approval_approver_role_names[role - 1];
+	for (int i = 0; i < (int)APPROVAL_APPROVER_ROLE_OWNER; i++)
+		if (str_is(name, approval_approver_role_names[i]))
+			return APPROVER_BIT(i + 1);
+	return 0;
+}
+
+uint32_t approver_roles(const struct policy_service *policy)
+{
 	struct str rest = str_of(policy->approver_roles), one;
+	uint32_t roles = 0;
 
 	while (str_cut(rest, ' ', &one, &rest))
-		if (str_is(one, name))
-			return true;
-	return str_is(rest, name);
+		roles |= role_named(one);
+	return roles | role_named(rest);
 }
 
 static const struct approval_given_approval *
@@ -39,7 +44,7 @@ approver_find(const struct policy_service *policy, const struct approval_request
 	for (size_t i = 0; i < data->approvers.count; i++) {
 		const struct approval_given_approval *a = &data->approvers.items[i];
 		for (size_t r = 0; r < a->roles.count; r++)
-			if (role_counts(policy, a->roles.items[r]))
+			if (approver_roles(policy) & APPROVER_BIT(a->roles.items[r]))
 				return a;
 	}
 	return NULL;
@@ -92,10 +97,9 @@ static enum policy_operation operation_of(uint8_t bit)
 	return POLICY_OPERATION_NONE;
 }
 
-static enum st digest_of(struct svc_request *req, const struct policy_decide_request *in,
-			 uint8_t operation, char ret[HASH_TEXT_SIZE])
+struct approval_action decision_action(const struct policy_decide_request *in, uint8_t operation)
 {
-	const struct approval_action action = {
+	return (struct approval_action){
 		.agent_id = in->agent_id,
 		.tool = in->tool,
 		.operation = (enum approval_operation)operation_of(operation),
@@ -105,8 +109,6 @@ static enum st digest_of(struct svc_request *req, const struct policy_decide_req
 		.parameters_hash = in->parameters_hash,
 		.on_behalf_of = in->on_behalf_of ? in->on_behalf_of->user : (struct str){ 0 },
 	};
-
-	return action_digest(&action, req->arena, ret);
 }
 
 /* Why it cannot be used; NULL: it can. */
@@ -129,6 +131,7 @@ static const char *refusal_of(const struct db_rows *rows, const char *digest, in
 enum st approval_find(struct svc_request *req, const struct policy_decide_request *in,
 		      uint8_t operation, bool lock, struct approval_found *ret)
 {
+	const struct approval_action action = decision_action(in, operation);
 	struct svc_scope scope = svc_scope_of_request(req);
 	char digest[HASH_TEXT_SIZE];
 	struct db_rows rows;
@@ -140,7 +143,7 @@ enum st approval_find(struct svc_request *req, const struct policy_decide_reques
 	/* One lock for everything that is used up, and it comes first. */
 	if (lock)
 		TRY(meters_lock(&scope, req->state));
-	TRY(digest_of(req, in, operation, digest));
+	TRY(action_digest(&action, req->arena, digest));
 	TRY(db_query(req->tx, sql(POL_APPROVAL_GET), req->arena, &rows, DB_TEXT(in->approval_id)));
 	why = refusal_of(&rows, digest, req->now_ms);
 	if (why) {

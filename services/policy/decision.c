@@ -346,10 +346,13 @@ static enum st answer_fill(struct svc_request *req, const struct policy_decide_r
 
 static enum st approval_fill(struct svc_request *req, const struct policy_decide_request *in,
 			     const struct decide_input *input, const struct decision *decision,
-			     struct policy_decision *out)
+			     const struct approval_found *found, struct policy_decision *out)
 {
-	if (decision->approval_used && decision->verdict <= VERDICT_MODIFY)
-		out->approval_id = in->approval_id;
+	if (decision->approval_used && decision->verdict <= VERDICT_MODIFY) {
+		out->preapproval_id = found->preapproval_id;
+		if (!found->preapproval_id.data)
+			out->approval_id = in->approval_id;
+	}
 	if (decision->verdict != VERDICT_REQUIRE_APPROVAL)
 		return ST_OK;
 	return approval_ask_fill(req, input->agent, input->tool.operation, &decision->outcome, out);
@@ -383,7 +386,8 @@ static enum st evidence_emit(struct svc_request *req, const struct policy_decide
 			     const struct agent *agent, const struct decision *decision,
 			     const struct approval_found *found, const struct policy_decision *out)
 {
-	bool used = out->approval_id.data != NULL;
+	struct str applied_id = out->approval_id.data ? out->approval_id : out->preapproval_id;
+	bool used = applied_id.data != NULL;
 	struct common_evidence_approval approval = { .required = true,
 						     .approver = found->approver,
 						     .has_approved_at_ms = used,
@@ -413,7 +417,7 @@ static enum st evidence_emit(struct svc_request *req, const struct policy_decide
 					       : COMMON_EVIDENCE_OUTCOME_STATUS_PENDING },
 		.domain = STR("default"),
 	};
-	evidence.context.capability_applied = out->approval_id;
+	evidence.context.capability_applied = applied_id;
 	if (in->on_behalf_of) {
 		evidence.context.user_id = in->on_behalf_of->user;
 		evidence.context.session_id = in->on_behalf_of->session_id;
@@ -594,7 +598,7 @@ static uint8_t operation_bit(enum policy_operation operation)
 }
 
 static enum st decision_settle(struct svc_request *req, const struct policy_decide_request *in,
-			       const struct agent *agent, struct meter *spend,
+			       const struct decide_input *input, struct meter *spend,
 			       const struct decision *decision, const struct approval_found *found,
 			       struct policy_decision *out)
 {
@@ -608,13 +612,36 @@ static enum st decision_settle(struct svc_request *req, const struct policy_deci
 		meter_add(req->state, spend, decision->reserve);
 	if (out->approval_id.data)
 		TRY(approval_use(req, in, out->evidence_id));
-	return evidence_emit(req, in, agent, decision, found, out);
+	if (out->preapproval_id.data)
+		TRY(preapproval_use(req, in, input->tool.operation, found, out->evidence_id));
+	return evidence_emit(req, in, input->agent, decision, found, out);
 }
 
 static bool is_stale(const struct policy_service *policy, int64_t now_ms)
 {
 	return policy->tokens == TOKENS_REQUIRED &&
 	       now_ms - policy->token_heard_ms > policy->stale_ms;
+}
+
+/* Only where a person would be asked: a pre-approval that covers it stands for the answer. What the
+ * first time counted is taken back, since the second counts it again. */
+static enum st decide_in_advance(struct svc_request *req, const struct policy_decide_request *in,
+				 struct decide_input *input, bool record, size_t changes,
+				 struct decision *decision, struct approval_found *found)
+{
+	struct approval_found in_advance;
+
+	if (decision->verdict != VERDICT_REQUIRE_APPROVAL)
+		return ST_OK;
+	TRY(preapproval_find(req, in, input->agent, input->tool.operation, record, &in_advance));
+	if (!in_advance.usable)
+		return ST_OK;
+	*found = in_advance;
+	input->approved = true;
+	input->approval_words = in_advance.words;
+	meters_undo(req->state, changes);
+	decide(input, req->arena, decision);
+	return ST_OK;
 }
 
 enum st decision_make(struct svc_request *req, const struct policy_decide_request *in, bool record,
@@ -653,13 +680,16 @@ enum st decision_make(struct svc_request *req, const struct policy_decide_reques
 	input.approval_words = found.words;
 	if (record)
 		TRY(spent_today(req, in, agent, &spend, &input.spent_today));
+	size_t changes = policy->change_count;
 	decide(&input, req->arena, &decision);
 	TRY(taking.st);
+	TRY(decide_in_advance(req, in, &input, record, changes, &decision, &found));
+	TRY(taking.st);
 	TRY(answer_fill(req, in, agent, &decision, ret));
-	TRY(approval_fill(req, in, &input, &decision, ret));
+	TRY(approval_fill(req, in, &input, &decision, &found, ret));
 	if (!record)
 		return ST_OK;
-	TRY(decision_settle(req, in, agent, spend, &decision, &found, ret));
+	TRY(decision_settle(req, in, &input, spend, &decision, &found, ret));
 	return decision_record(req, in, &input, number_,
 			       shadow_verdict(slot, &evaluation, &decision), &decision, ret);
 }

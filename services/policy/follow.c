@@ -91,7 +91,8 @@ static enum st on_person(struct svc_event *event)
 		roles[i] = (int32_t)data->person.roles.items[i];
 	return db_write(event->tx, &policy_statements[POL_PERSON_PUT], 1, ST_INTERNAL,
 			DB_TEXT(data->person.person_id), DB_I32S(roles, count),
-			DB_BOOL(data->change == REGISTRY_PERSON_CHANGE_KIND_REMOVED));
+			DB_BOOL(data->change == REGISTRY_PERSON_CHANGE_KIND_REMOVED),
+			DB_TEXT(data->person.name), DB_TEXT_OR_NULL(data->person.email));
 }
 
 static enum st on_token_key(struct svc_event *event)
@@ -136,5 +137,11 @@ const struct svc_follow policy_follows[] = {
 	{ .source = "approval",
 	  .event = &EVT_APPROVAL_REQUEST_WITHDRAWN,
 	  .handle = on_request_withdrawn },
+	{ .source = "approval",
+	  .event = &EVT_APPROVAL_PREAPPROVAL_ADDED,
+	  .handle = on_preapproval_added },
+	{ .source = "approval",
+	  .event = &EVT_APPROVAL_PREAPPROVAL_REVOKED,
+	  .handle = on_preapproval_revoked },
 	{ .source = NULL, .event = NULL },
 };

@@ -6,11 +6,12 @@
 #include "gen/approval.h"
 #include "gen/policy.h"
 #include "gen/registry.h"
+#include "preapproval.h"
 #include "svc.h"
 #include "token_check.h"
 #include "widen.h"
 
-#define POLICY_SCHEMA_VERSION 3
+#define POLICY_SCHEMA_VERSION 4
 #define AGENTS_MAX 100000
 #define DOCUMENTS_MAX 50000
 #define METERS_MAX (1u << 18) /* remembered by a worker; a power of two */
@@ -171,6 +172,11 @@ enum policy_statement {
 	POL_APPROVAL_GET,
 	POL_APPROVAL_USE,
 	POL_APPROVALS_FORGET,
+	POL_PREAPPROVAL_PUT,
+	POL_PREAPPROVAL_REVOKE,
+	POL_PREAPPROVALS_FIND,
+	POL_PREAPPROVAL_USE,
+	POL_PREAPPROVALS_FORGET,
 	POL_STATEMENT_COUNT,
 };
 
@@ -223,9 +229,15 @@ enum verdict recorded_verdict(const struct agent *agent, const struct chain *cha
 struct approval_found {
 	bool usable;
 	struct str words; /* who approved, or why it is not good; .data NULL: none was named */
+	struct str preapproval_id; /* .data NULL: exactly this action was approved */
+	int64_t use;               /* which of the pre-approval's it is */
 	struct str approver;
 	int64_t approved_ms;
 };
+/* The action that a request is, for those who approve it. */
+struct approval_action decision_action(const struct policy_decide_request *in, uint8_t operation);
+/* Roles whose approval counts where no document says which. */
+uint32_t approver_roles(const struct policy_service *policy);
 /* The approval a request names, held against exactly this action. `lock`: nobody else uses it until
  * the transaction ends. */
 MUST_CHECK enum st approval_find(struct svc_request *req, const struct policy_decide_request *in,
@@ -239,6 +251,18 @@ MUST_CHECK enum st approval_ask_fill(struct svc_request *req, const struct agent
 enum st on_request_approved(struct svc_event *event);
 enum st on_request_withdrawn(struct svc_event *event);
 MUST_CHECK enum st approvals_forget(struct svc_tick_context *tick);
+
+/* -- preapproval.c: what a person approved in advance -- */
+/* One that covers the action; `lock`: its uses stay as they are until the transaction ends. */
+MUST_CHECK enum st preapproval_find(struct svc_request *req, const struct policy_decide_request *in,
+				    const struct agent *agent, uint8_t operation, bool lock,
+				    struct approval_found *ret);
+MUST_CHECK enum st preapproval_use(struct svc_request *req, const struct policy_decide_request *in,
+				   uint8_t operation, const struct approval_found *found,
+				   struct str evidence_id);
+enum st on_preapproval_added(struct svc_event *event);
+enum st on_preapproval_revoked(struct svc_event *event);
+MUST_CHECK enum st preapprovals_forget(struct svc_tick_context *tick);
 
 /* -- act.c: who asks, and evidence of what people do with documents -- */
 MUST_CHECK enum st activation_allowed(struct svc_request *req, struct str *ret_by);

@@ -199,10 +199,11 @@ const struct db_statement policy_statements[POL_STATEMENT_COUNT + 1] = {
 			       "UPDATE policy_state SET constitution_hash = $1, stamp = stamp + 1",
 			       "t", "" },
 	[POL_PERSON_PUT] = { "person_put",
-			     "INSERT INTO person (person_id, roles, removed) VALUES ($1, $2, $3) "
-			     "ON CONFLICT (person_id) DO UPDATE SET roles = excluded.roles, "
-			     "removed = excluded.removed",
-			     "tNb", "" },
+			     "INSERT INTO person (person_id, roles, removed, name, email) VALUES "
+			     "($1, $2, $3, $4, $5) ON CONFLICT (person_id) DO UPDATE SET roles = "
+			     "excluded.roles, removed = excluded.removed, name = excluded.name, "
+			     "email = excluded.email",
+			     "tNbtt", "" },
 	[POL_TOKEN_NEWS] = { "token_news",
 			     STAMP "INSERT INTO token_news (stamp, kind, data, until_ms) "
 				   "SELECT s.stamp, $1, $2, $3 FROM s",
@@ -231,5 +232,37 @@ const struct db_statement policy_statements[POL_STATEMENT_COUNT + 1] = {
 			       "tg", "" },
 	[POL_APPROVALS_FORGET] = { "approvals_forget",
 				   "DELETE FROM approval WHERE valid_until_ms < $1", "i", "" },
+	[POL_PREAPPROVAL_PUT] = { "preapproval_put",
+				  "INSERT INTO preapproval (preapproval_id, number, unit, tool, "
+				  "operation, resource, currency, amount_max, amount_total, "
+				  "uses_max, valid_until_ms, approver, approved_ms) VALUES ($1, "
+				  "$2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON "
+				  "CONFLICT (preapproval_id) DO NOTHING",
+				  "tittnttiiiiti", "" },
+	[POL_PREAPPROVAL_REVOKE] = { "preapproval_revoke",
+				     "UPDATE preapproval SET revoked = true WHERE "
+				     "preapproval_id = $1",
+				     "t", "" },
+	/* Signed by somebody who is still there. */
+	[POL_PREAPPROVALS_FIND] = { "preapprovals_find",
+				    "SELECT p.preapproval_id, p.number, p.unit, p.operation, "
+				    "p.resource, p.currency, p.amount_max, p.amount_total - "
+				    "p.amount_used, p.uses, p.approver, p.approved_ms, s.roles, "
+				    "s.name, s.email FROM preapproval p JOIN person s ON "
+				    "s.person_id = p.approver WHERE NOT s.removed AND s.name IS "
+				    "NOT NULL AND p.tool = $1 AND p.valid_until_ms > $2 AND NOT "
+				    "p.revoked AND p.uses < p.uses_max AND (p.number = $3 OR "
+				    "p.number IS NULL) ORDER BY p.valid_until_ms, "
+				    "p.preapproval_id LIMIT $4",
+				    "tiii", "titnttiiitiNtt" },
+	[POL_PREAPPROVAL_USE] = { "preapproval_use",
+				  "UPDATE preapproval SET uses = $2::bigint, amount_used = "
+				  "amount_used + $3::bigint WHERE preapproval_id = $1 AND uses = "
+				  "$2::bigint - 1 AND uses < uses_max AND amount_used + "
+				  "$3::bigint <= amount_total AND NOT revoked",
+				  "tii", "" },
+	[POL_PREAPPROVALS_FORGET] = { "preapprovals_forget",
+				      "DELETE FROM preapproval WHERE valid_until_ms < $1", "i",
+				      "" },
 	[POL_STATEMENT_COUNT] = { .name = NULL },
 };

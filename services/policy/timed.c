@@ -74,6 +74,7 @@ enum st tick_forget(struct svc_tick_context *tick)
 	TRY(db_write(tick->tx, sql(POL_TOKEN_FORGET), DB_ANY_ROWS, ST_INTERNAL,
 		     DB_I64(tick->now_ms - NEWS_GRACE_MS)));
 	TRY(approvals_forget(tick));
+	TRY(preapprovals_forget(tick));
 	if (tick->now_ms <= policy->keep_ms)
 		return ST_OK;
 	/* Ids of decisions carry their time; this is the smallest of that time. */

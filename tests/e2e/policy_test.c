@@ -268,15 +268,24 @@ static void an_approval_in_advance_is_bounded_and_revocable(void **state)
 		    "--reason r "
 		    "--yes " APPROVER));
 	says("(preapproval_unbounded)");
-	must(0,
-	     run("piopl approval preapprove --agent piopl_00001 --tool template.publish "
-		 "--operation "
-		 "create --resource 'templates/spring/*' --each '0 GBP' --total '0 GBP' --uses 3 "
-		 "--for 1h --reason r --yes " APPROVER));
+	must(0, run("piopl approval preapprove --agent piopl_00001 --tool template.publish "
+		    "--operation "
+		    "create --resource 'templates.early*' --each '0 GBP' --total '0 GBP' --uses 3 "
+		    "--for 1h --reason r --yes " APPROVER));
 	snprintf(id, sizeof(id), "%s", word("pre_"));
 	must(0, run("piopl approval preapprovals"));
 	says("0 of 3");
+	must(0, run("for i in $(seq 50); do piopl policy try " PUBLISH " | grep -q "
+		    "'in advance' && exit 0; sleep 0.1; done; exit 1",
+		    "earlyone"));
+	must(0, run("piopl policy decide " PUBLISH, "earlyone"));
+	says("approved such actions in advance");
+	must(0, run("for i in $(seq 50); do piopl approval preapprovals | grep -q '1 of 3' && exit "
+		    "0; sleep 0.1; done; exit 1"));
 	must(0, run("piopl approval revoke %s --reason over --yes " APPROVER, id));
+	must(0, run("for i in $(seq 50); do piopl policy try " PUBLISH " | grep -q "
+		    "'in advance' || exit 0; sleep 0.1; done; exit 1",
+		    "earlytwo"));
 	must(0, run("piopl approval preapprovals --ended"));
 	says("no");
 }

@@ -1,0 +1,44 @@
+/* preapproval.h: what a person approved in advance, and whether it covers one action. Pure. */
+#ifndef PIOPL_POLICY_PREAPPROVAL_H
+#define PIOPL_POLICY_PREAPPROVAL_H
+
+#include "action.h"
+#include "decide.h"
+
+#define APPROVER_BIT(role) (1u << (unsigned)(role))
+/* Who may approve in advance, and goes on being one who may. */
+#define PREAPPROVERS                                                                               \
+	(APPROVER_BIT(APPROVAL_APPROVER_ROLE_APPROVER) |                                           \
+	 APPROVER_BIT(APPROVAL_APPROVER_ROLE_STEWARD))
+
+/* Who signed, as they are known now. */
+struct signer {
+	struct str person_id, name, email;
+	uint32_t roles;
+};
+
+/* One that holds: not revoked, not over, with uses left. */
+struct preapproval {
+	struct str id;
+	int64_t number; /* the agent's; 0: of a unit */
+	struct str unit, tool, resource;
+	enum approval_operation operation;
+	struct money amount_max; /* at once */
+	int64_t amount_left;     /* millionths of all uses together */
+	int64_t uses, approved_ms;
+	struct signer signer;
+};
+
+/* What the policy wants of those who approve. */
+struct approvers {
+	uint32_t roles;
+	int64_t count;
+};
+
+/* "*" stands for characters but "/", "**" at the end for any; what leads out ("..") never matches.
+ */
+bool resource_pattern_matches(struct str pattern, struct str resource);
+bool preapproval_covers(const struct preapproval *given, const struct agent *agent,
+			const struct approval_action *action, const struct approvers *wanted);
+
+#endif
