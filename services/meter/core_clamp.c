@@ -91,6 +91,16 @@ struct clamp clamp_of(bool has_requested, int64_t requested, int64_t cap, bool h
 	return clamp;
 }
 
+struct clamp clamp_kept(struct clamp clamp, bool asked, int64_t had)
+{
+	if (asked && clamp.granted >= had)
+		return clamp;
+	clamp.has_requested = asked;
+	clamp.granted = had;
+	clamp.bound_by = METER_BOUND_BY_ALREADY_GRANTED;
+	return clamp;
+}
+
 struct job_clamps job_clamp(const struct cap_limits *caps, const struct job_wish *wish)
 {
 	struct job_clamps clamps = {

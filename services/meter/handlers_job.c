@@ -133,6 +133,18 @@ static int64_t larger(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* It only ever gets more: what was granted stays granted. */
+static struct job_clamps job_extended(const struct cap_limits *caps, const struct job_wish *wish,
+				      const struct job_view *job, int64_t now_ms)
+{
+	struct job_clamps c = job_clamp(caps, wish);
+
+	c.spend = clamp_kept(c.spend, wish->has_spend, job->budget);
+	c.ttl_s = clamp_kept(c.ttl_s, wish->has_ttl, (job->expires_ms - now_ms) / 1000);
+	c.idle_s = clamp_kept(c.idle_s, wish->has_idle, job->idle_ms / 1000);
+	return c;
+}
+
 static enum st extend(struct svc_request *req)
 {
 	const struct meter_job_extend_request *in = req->body;
@@ -148,19 +160,11 @@ static enum st extend(struct svc_request *req)
 		TRY(amount_check(req, in->max_spend, "/max_spend", job.code));
 	TRY(wallet_found(req, job.wallet_id, "/job_id", &wallet));
 	TRY(wallet_limits(req, &wallet, &caps));
-	struct job_wish wish = {
-		true,
-		true,
-		true,
-		in->has_max_spend ? in->max_spend.micros : job.budget,
-		in->has_ttl_s ? in->ttl_s : (job.expires_ms - req->now_ms) / 1000,
-		in->has_idle_timeout_s ? in->idle_timeout_s : job.idle_ms / 1000,
-	};
-	struct job_clamps clamps = job_clamp(&caps, &wish);
-	/* It only ever gets more: what was granted stays granted. */
-	job.budget = larger(job.budget, clamps.spend.granted);
-	if (in->has_ttl_s)
-		job.expires_ms = larger(job.expires_ms, req->now_ms + clamps.ttl_s.granted * 1000);
+	struct job_wish wish = { in->has_max_spend,    in->has_ttl_s, in->has_idle_timeout_s,
+				 in->max_spend.micros, in->ttl_s,     in->idle_timeout_s };
+	struct job_clamps clamps = job_extended(&caps, &wish, &job, req->now_ms);
+	job.budget = clamps.spend.granted;
+	job.expires_ms = larger(job.expires_ms, req->now_ms + clamps.ttl_s.granted * 1000);
 	job.idle_ms = larger(job.idle_ms, clamps.idle_s.granted * 1000);
 	job.activity_ms = req->now_ms;
 	TRY(store_job_update(req->tx, &job));

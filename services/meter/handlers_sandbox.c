@@ -371,6 +371,25 @@ static int64_t larger(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
+/* Its shape stays; its own spending is part of what the job may spend on it. */
+static struct sandbox_clamps sandbox_extended(const struct cap_limits *caps,
+					      const struct sandbox_wish *wish,
+					      const struct sandbox_view *s,
+					      const struct job_view *job, int64_t now_ms)
+{
+	struct sandbox_clamps c =
+		sandbox_clamp(caps, wish, job_left(job) + s->price * larger(s->minutes, 1),
+			      (job->expires_ms - now_ms) / 1000, job->idle_ms / 1000);
+
+	c.cpu_milli = clamp_kept(c.cpu_milli, false, s->cpu_milli);
+	c.ram_mb = clamp_kept(c.ram_mb, false, s->ram_mb);
+	c.disk_mb = clamp_kept(c.disk_mb, false, s->disk_mb);
+	c.spend = clamp_kept(c.spend, wish->has_spend, s->cap);
+	c.ttl_s = clamp_kept(c.ttl_s, wish->has_ttl, (s->expires_ms - now_ms) / 1000);
+	c.idle_s = clamp_kept(c.idle_s, wish->has_idle, s->idle_ms / 1000);
+	return c;
+}
+
 static enum st extend(struct svc_request *req)
 {
 	const struct meter_sandbox_extend_request *in = req->body;
@@ -392,23 +411,16 @@ static enum st extend(struct svc_request *req)
 	TRY(wallet_found(req, s.wallet_id, "/sandbox_id", &wallet));
 	TRY(wallet_limits(req, &wallet, &caps));
 	struct sandbox_wish wish = {
-		.has_spend = true,
-		.has_ttl = true,
-		.has_idle = true,
-		.cpu_milli = s.cpu_milli,
-		.ram_mb = s.ram_mb,
-		.disk_mb = s.disk_mb,
-		.spend = in->has_spend_cap ? in->spend_cap.micros : s.cap,
-		.ttl_s = in->has_ttl_s ? in->ttl_s : (s.expires_ms - req->now_ms) / 1000,
-		.idle_s = in->has_idle_timeout_s ? in->idle_timeout_s : s.idle_ms / 1000,
+		.has_spend = in->has_spend_cap,
+		.has_ttl = in->has_ttl_s,
+		.has_idle = in->has_idle_timeout_s,
+		.spend = in->spend_cap.micros,
+		.ttl_s = in->ttl_s,
+		.idle_s = in->idle_timeout_s,
 	};
-	/* Its own spending is part of what the job may spend on it. */
-	struct sandbox_clamps clamps =
-		sandbox_clamp(&caps, &wish, job_left(&job) + s.price * larger(s.minutes, 1),
-			      (job.expires_ms - req->now_ms) / 1000, job.idle_ms / 1000);
-	s.cap = larger(s.cap, clamps.spend.granted);
-	if (in->has_ttl_s)
-		s.expires_ms = larger(s.expires_ms, req->now_ms + clamps.ttl_s.granted * 1000);
+	struct sandbox_clamps clamps = sandbox_extended(&caps, &wish, &s, &job, req->now_ms);
+	s.cap = clamps.spend.granted;
+	s.expires_ms = larger(s.expires_ms, req->now_ms + clamps.ttl_s.granted * 1000);
 	s.idle_ms = larger(s.idle_ms, clamps.idle_s.granted * 1000);
 	TRY(store_sandbox_limits(req->tx, &s));
 	TRY(sandboxes_tell(&scope, &EVT_METER_SANDBOX_CHANGED, &s.number, 1));

@@ -121,6 +121,9 @@ struct clamp {
 struct clamp clamp_of(bool has_requested, int64_t requested, int64_t cap, bool has_remaining,
 		      int64_t remaining);
 
+/* As an extension reports it: nothing shrinks, so what it `had` stays where no more is granted. */
+struct clamp clamp_kept(struct clamp clamp, bool asked, int64_t had);
+
 struct job_wish {
 	bool has_spend, has_ttl, has_idle;
 	int64_t spend, ttl_s, idle_s;

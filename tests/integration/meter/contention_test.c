@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -136,6 +137,64 @@ static void a_key_sent_twice_moves_money_once(void **state)
 	books_balance();
 }
 
+static enum st extended(const char *sandbox, int64_t ttl_s, const char *key,
+			int64_t *ret_expires_ms)
+{
+	struct meter_sandbox_extend_request request = { .sandbox_id = str_of(sandbox),
+							.has_ttl_s = true,
+							.ttl_s = ttl_s };
+	struct bus_call_options options = { .idempotency_key = key, .timeout_ms = 30000 };
+	struct meter_sandbox_grant_reply reply;
+	struct problem problem = { 0 };
+	enum st st = bus_call(stack.bus, &CALL_METER_SANDBOX_EXTEND, &request, &options, &arena,
+			      &reply, &problem);
+
+	if (st == ST_OK)
+		*ret_expires_ms = reply.sandbox.expires_at_ms;
+	return st;
+}
+
+static void sandbox_admitted(char ret_id[64])
+{
+	struct meter_job_create_request open = { .wallet_id = str_of(wallets[5]),
+						 .purpose = STR("keys") };
+	struct meter_job_grant_reply job;
+	struct meter_sandbox_admit_reply admitted;
+	char job_id[64];
+
+	called(&CALL_METER_JOB_CREATE, &open, &job);
+	assert_true(str_copy(job.job.job_id, job_id, sizeof(job_id)));
+	struct meter_sandbox_admit_request admit = {
+		.job_id = str_of(job_id),
+		.runner = STR("mock"),
+		.shape = { STR("standard"), 1000, 1024, 1024 },
+		.has_ttl_s = true,
+		.ttl_s = 60,
+	};
+	called(&CALL_METER_SANDBOX_ADMIT, &admit, &admitted);
+	assert_true(str_copy(admitted.sandbox.sandbox_id, ret_id, 64));
+}
+
+/* [WAL-3] [JOB-2] an extension is "from now on": told again later it is still the first one */
+static void an_extension_told_again_gives_the_first_answer(void **state)
+{
+	int64_t first, again;
+	char sandbox[64];
+
+	(void)state;
+	arena_reset(&arena);
+	sandbox_admitted(sandbox);
+	assert_int_equal(extended(sandbox, 600, "extend-1", &first), ST_OK);
+	usleep(20000);
+	assert_int_equal(extended(sandbox, 600, "extend-1", &again), ST_OK);
+	assert_int_equal(again, first);
+	assert_int_equal(extended(sandbox, 601, "extend-1", &again), ST_IDEMPOTENCY_MISMATCH);
+	assert_int_equal(harness_sql_i64(stack.harness, "SELECT expires_ms FROM meter.sandbox"),
+			 first);
+	assert_int_equal(extended(sandbox, 600, "extend-2", &again), ST_OK);
+	assert_true(again > first);
+}
+
 /* One that cannot be paid is refused by itself; the others of its batch are made. */
 static void a_refusal_is_its_own(void **state)
 {
@@ -192,6 +251,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_hot_wallet_and_circles_never_deadlock),
 		cmocka_unit_test(a_key_sent_twice_moves_money_once),
+		cmocka_unit_test(an_extension_told_again_gives_the_first_answer),
 		cmocka_unit_test(a_refusal_is_its_own),
 	};
 	return cmocka_run_group_tests(tests, start, stop);

@@ -10,7 +10,7 @@
 #include "fixture.h"
 
 #define WALLETS 120
-#define ROUNDS 60
+#define ROUNDS 40
 #define RUNS_MAX 8192
 #define JOBS_MAX 4096
 #define SANDBOXES_MAX 16384
@@ -144,6 +144,9 @@ static void fleet_make(void)
 		for (int64_t n = below(5); n >= 0; n--)
 			sandbox_try(w);
 	}
+	/* a job's time binds by itself: no sandbox is ever granted more, so some jobs are cut */
+	harness_sql(world.harness,
+		    "UPDATE meter.job SET expires_ms = expires_ms - 120000 WHERE number % 4 = 0");
 }
 
 /* -- as it is before a tick -- */

@@ -219,6 +219,24 @@ static void clamping_goes_in_its_order(void **state)
 	}
 }
 
+/* [JOB-2] an extension is what was there or more, and says which */
+static void an_extension_never_shrinks(void **state)
+{
+	(void)state;
+	for (int round = 0; round < ROUNDS; round++) {
+		int64_t had = any(10);
+		bool asked = any(2);
+		struct clamp c = clamp_of(asked, any(10), any(10), any(2), any(10));
+		struct clamp kept = clamp_kept(c, asked, had);
+		assert_int_equal(kept.granted, asked && c.granted > had ? c.granted : had);
+		assert_int_equal(kept.has_requested, asked);
+		if (asked && c.granted >= had)
+			assert_int_equal(kept.bound_by, c.bound_by);
+		else
+			assert_int_equal(kept.bound_by, METER_BOUND_BY_ALREADY_GRANTED);
+	}
+}
+
 static void own_caps_replace_those_of_the_tier(void **state)
 {
 	const struct meter_caps own = { .has_jobs = true, .jobs = 9 };
@@ -425,6 +443,7 @@ int main(void)
 		cmocka_unit_test(minutes_at_the_edges),
 		cmocka_unit_test(prices_are_rounded_up_part_by_part),
 		cmocka_unit_test(clamping_goes_in_its_order),
+		cmocka_unit_test(an_extension_never_shrinks),
 		cmocka_unit_test(own_caps_replace_those_of_the_tier),
 		cmocka_unit_test(limits_hold_for_random_fleets),
 		cmocka_unit_test(the_horizon_is_the_least_of_three),
