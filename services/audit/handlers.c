@@ -63,6 +63,7 @@ const struct svc_follow audit_follows[] = {
 const struct svc_tick audit_ticks[] = {
 	{ "checkpoint", 1000, audit_tick_checkpoint },
 	{ "index", 200, audit_tick_index },
+	{ "heads", 2000, audit_tick_heads },
 	{ "seal", 1000, audit_tick_seal },
 	{ "sources", 10000, audit_tick_sources },
 	{ "expiry", 60000, audit_tick_expiry },

@@ -152,14 +152,13 @@ static int position_order(const void *a, const void *b)
 	return x->position < y->position ? -1 : x->position > y->position;
 }
 
-static enum st lasts_fold(const struct build *b, const struct last *lasts, size_t count)
+/* Whose the last records are, and their hashes. */
+static enum st fold_read(const struct build *b, const struct last *lasts, size_t count,
+			 struct fold *fold)
 {
 	struct arena *arena = b->tick->arena;
-	struct fold *fold = ARENA_NEW(arena, struct fold);
 	struct db_rows rows;
 
-	if (!fold)
-		return ST_TOO_LARGE;
 	for (size_t i = 0; i < count; i++) {
 		fold->parts[i] = lasts[i].part;
 		fold->positions[i] = lasts[i].position;
@@ -179,6 +178,16 @@ static enum st lasts_fold(const struct build *b, const struct last *lasts, size_
 			return ST_TOO_LARGE;
 		fold->hashes[i] = (struct str){ (const char *)fold->hash[i].bytes, HASH_BYTES };
 	}
+	return ST_OK;
+}
+
+static enum st lasts_fold(const struct build *b, const struct last *lasts, size_t count)
+{
+	struct fold *fold = ARENA_NEW(b->tick->arena, struct fold);
+
+	if (!fold)
+		return ST_TOO_LARGE;
+	TRY(fold_read(b, lasts, count, fold));
 	return db_write(b->tick->tx, &audit_statements[AUDIT_CHAIN_FOLD], (int64_t)count,
 			ST_LOG_DAMAGED, DB_TEXTS(fold->agents, count),
 			DB_BYTESS(fold->hashes, count), DB_I64S(fold->lengths, count),
@@ -200,6 +209,29 @@ static enum st chains_write(const struct build *b)
 	for (size_t i = 0; i < count; i += BODIES_AT_ONCE)
 		TRY(lasts_fold(b, lasts + i,
 			       count - i < BODIES_AT_ONCE ? count - i : BODIES_AT_ONCE));
+	return ST_OK;
+}
+
+enum st audit_moved_of(struct svc_tick_context *tick, const struct db_rows *rows,
+		       struct audit_moved *ret, size_t *ret_count)
+{
+	struct build b = { .tick = tick, .rows = *rows };
+	struct last *lasts = ARENA_ARRAY(tick->arena, struct last, rows->count);
+	struct fold *fold = ARENA_NEW(tick->arena, struct fold);
+	size_t count;
+
+	if (!lasts || !fold)
+		return ST_TOO_LARGE;
+	count = lasts_find(&b, lasts);
+	qsort(lasts, count, sizeof(lasts[0]), position_order);
+	for (size_t i = 0; i < count; i += BODIES_AT_ONCE) {
+		size_t some = count - i < BODIES_AT_ONCE ? count - i : BODIES_AT_ONCE;
+
+		TRY(fold_read(&b, lasts + i, some, fold));
+		for (size_t k = 0; k < some; k++)
+			ret[i + k] = (struct audit_moved){ fold->agents[k], fold->hash[k] };
+	}
+	*ret_count = count;
 	return ST_OK;
 }
 

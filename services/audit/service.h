@@ -5,7 +5,7 @@
 #include "audit.h"
 #include "svc.h"
 
-#define AUDIT_SCHEMA_VERSION 1
+#define AUDIT_SCHEMA_VERSION 2
 #define AUDIT_PARTS_MAX (2 * AUDIT_CLASSES_MAX)
 
 struct audit_class {
@@ -83,6 +83,9 @@ enum audit_statement {
 	AUDIT_SEGMENT_STALE_NEXT,
 	AUDIT_SEGMENT_FRESH,
 	AUDIT_CHAIN_FOLD,
+	AUDIT_CHAIN_MOVED,
+	AUDIT_HEADS_TOLD,
+	AUDIT_HEADS_TELL,
 	AUDIT_CHAIN_GET,
 	AUDIT_CHAIN_TAIL,
 	AUDIT_SEAL_ASK,
@@ -163,12 +166,23 @@ MUST_CHECK enum st audit_tick_index(struct svc_tick_context *tick);
 /* Puts the heads of a partition's records from `from` on into the chains: before they expire
  * without having been indexed. */
 MUST_CHECK enum st audit_chains_fold(struct svc_tick_context *tick, int32_t part, int64_t from);
+/* The heads that records (as AUDIT_INDEX_READ answers them) leave behind, one a chain; `ret` has
+ * room for one a record. */
+struct audit_moved {
+	struct str agent_id;
+	struct hash head;
+};
+MUST_CHECK enum st audit_moved_of(struct svc_tick_context *tick, const struct db_rows *rows,
+				  struct audit_moved *ret, size_t *ret_count);
 /* The record hash of a stored record, and whose it is (the name lives in the service's scratch
  * until the next call). */
 MUST_CHECK enum st audit_packed_hash(struct audit_service *audit, struct str packed,
 				     int64_t position, struct hash *ret, struct str *ret_agent);
 /* Position after the last indexed segment. */
 MUST_CHECK enum st audit_indexed_to(struct db_tx *tx, struct arena *arena, int64_t *ret);
+
+/* ---- heads.c: chains that moved are told, timed ---- */
+MUST_CHECK enum st audit_tick_heads(struct svc_tick_context *tick);
 
 /* ---- timed.c ---- */
 MUST_CHECK enum st audit_tick_checkpoint(struct svc_tick_context *tick);

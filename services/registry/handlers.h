@@ -17,6 +17,7 @@ struct registry_service {
 
 extern const struct config_field registry_config[];
 extern const struct svc_call registry_calls[];
+extern const struct svc_follow registry_follows[];
 extern const struct svc_tick registry_ticks[];
 MUST_CHECK enum st registry_start(struct svc *svc, void *state);
 

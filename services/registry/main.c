@@ -14,6 +14,7 @@ int main(int argc, char **argv)
 				.config = registry_config,
 				.statements = registry_statements,
 				.calls = registry_calls,
+				.follows = registry_follows,
 				.ticks = registry_ticks,
 				.start = registry_start,
 			});

@@ -22,6 +22,8 @@ enum registry_statement {
 	REG_AGENT_VERSION_ADD,
 	REG_AGENT_VERSIONS,
 	REG_AGENT_SET_CONDITION,
+	REG_AGENT_LOCK_SHARED,
+	REG_AGENT_HEADS,
 	REG_AGENT_TRANSITION_ADD,
 	REG_LIST_ID_ASC,
 	REG_LIST_ID_DESC,
@@ -74,6 +76,9 @@ extern const struct db_statement registry_statements[];
 #define REGISTRY_LOCK_AGENTS INT64_C(0x7265676973747201)
 #define REGISTRY_LOCK_PEOPLE INT64_C(0x7265676973747202)
 MUST_CHECK enum st store_lock(struct db_tx *tx, struct arena *arena, int64_t lock);
+/* What the evidence log says is the head of each one's chain; unknown numbers are passed over. */
+MUST_CHECK enum st store_agents_heads(struct db_tx *tx, struct arena *arena, const int64_t *numbers,
+				      const struct str *heads, size_t count);
 
 /* -- agents (store_agent.c) -- */
 

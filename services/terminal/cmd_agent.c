@@ -136,20 +136,6 @@ enum st cmd_agent_batch(struct terminal *t, struct problem *problem)
 	return ST_OK;
 }
 
-/* The head moves with every act, so the registry does not hold it: audit is asked. Without an
- * answer it is not known, which is no reason to show nothing of the agent. */
-static void chain_head(struct terminal *t, struct registry_agent *agent)
-{
-	struct audit_chain_get_request request = { .agent_id = agent->identity.agent_id };
-	struct problem problem = { 0 };
-	struct audit_chain chain;
-
-	if (terminal_call(t, &CALL_AUDIT_CHAIN_GET, &request, &chain, &problem) == ST_OK)
-		agent->governance.audit_chain = chain.head_hash;
-	else if (problem.st != ST_NOT_FOUND && !t->json)
-		agent->governance.audit_chain = STR("not known: audit does not answer");
-}
-
 enum st cmd_agent_get(struct terminal *t, struct problem *problem)
 {
 	struct registry_agent_get_request request = {
@@ -160,8 +146,6 @@ enum st cmd_agent_get(struct terminal *t, struct problem *problem)
 	struct registry_agent_reply reply;
 
 	TRY(terminal_call(t, &CALL_REGISTRY_AGENT_GET, &request, &reply, problem));
-	if (!request.has_as_of_ms)
-		chain_head(t, &reply.agent);
 	if (t->json)
 		return terminal_json(t, &registry_agent_reply_type, &reply);
 	agent_show(t, &reply.agent);

@@ -1,5 +1,7 @@
 #include "fixture.h"
 
+#include "gen/audit.h"
+
 static int start(void **state)
 {
 	(void)state;
@@ -40,6 +42,31 @@ static void an_agent_is_made_with_four_blocks_from_its_role(void **state)
 	assert_true(str_is(agent->revenue.settlement_account, "acct_1"));
 	assert_int_equal(events("registry.agent.created"), 1);
 	assert_int_equal(evidence("agent.create", "success"), 1);
+}
+
+/* [AGT-3] What the evidence log tells of heads; of agents that are not here, and of services,
+ * nothing. */
+static void the_head_of_a_chain_is_what_the_log_told(void **state)
+{
+	static const char head[] =
+		"sha256:00000000000000000000000000000000000000000000000000000000000000ff";
+	struct audit_chain_head heads[] = { { STR("registry"), str_of(head) },
+					    { STR("piopl_00001"), str_of(head) },
+					    { STR("piopl_77777"), str_of(head) } };
+	struct audit_heads_moved data = { .heads = { heads, 3 } };
+	struct problem problem = { 0 };
+	struct db_tx *tx;
+
+	(void)state;
+	assert_int_equal(db_begin(world.svc.db, &tx, &problem), ST_OK);
+	struct svc_event event = {
+		.svc = &world.svc, .arena = &world.svc.arena, .tx = tx, .data = &data
+	};
+	assert_int_equal(registry_follows[0].handle(&event), ST_OK);
+	assert_int_equal(db_commit(tx, &problem), ST_OK);
+	assert_true(str_is(agent_now("piopl_00001")->governance.audit_chain, head));
+	assert_int_equal(sql_i64("SELECT count(*) FROM registry.agent_version WHERE number = 1"),
+			 1);
 }
 
 /* [AGT-1] */
@@ -365,6 +392,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_agent_is_made_with_four_blocks_from_its_role),
+		cmocka_unit_test(the_head_of_a_chain_is_what_the_log_told),
 		cmocka_unit_test(ids_go_on_and_grow_past_five_digits),
 		cmocka_unit_test(an_id_of_a_failed_call_is_not_reused),
 		cmocka_unit_test(what_breaks_a_rule_is_not_made_and_leaves_evidence),
