@@ -92,6 +92,7 @@ static const char *const harmless[] = {
 	"octet_length",
 	"pg_current_snapshot",
 	"pg_snapshot_xmin",
+	"pg_total_relation_size",
 	"pg_try_advisory_xact_lock",
 	"pg_advisory_xact_lock",
 	"rank",

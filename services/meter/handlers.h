@@ -25,7 +25,8 @@ struct meter_service {
 	int64_t forecast_ms; /* how often a forecast is kept though nothing changed */
 	int64_t alive_ms, warning_ms, critical_ms;
 	int64_t first_partition;
-	int64_t month_until_ms; /* months until then have their partition */
+	int64_t retention_months; /* whole months of the ledger that are kept */
+	int64_t month_until_ms;   /* months until then have their partition */
 };
 
 extern const struct config_field meter_config[];
@@ -90,6 +91,11 @@ MUST_CHECK enum st caps_read(struct arena *arena, const struct wallet_view *view
 /* The wallet, or ST_WALLET_UNKNOWN. */
 MUST_CHECK enum st wallet_found(struct svc_request *req, struct str wallet_id, const char *pointer,
 				struct wallet_view *ret);
+/* ST_LEDGER_CUT: what happened then is not in the ledger any more. */
+MUST_CHECK enum st ledger_since(struct svc_request *req, int64_t at_ms, const char *pointer);
+/* Refuses: it is not there any more (ST_LEDGER_CUT), or never was. */
+MUST_CHECK enum st transfer_missing(struct svc_request *req, int64_t id, struct str text,
+				    const char *pointer);
 /* ST_CURRENCY_MISMATCH, ST_AMOUNT_NOT_POSITIVE. */
 MUST_CHECK enum st amount_check(struct svc_request *req, struct money amount, const char *pointer,
 				struct str code);
@@ -108,6 +114,10 @@ enum st on_wallet_transfer_batch(struct svc_request *req);
 enum st on_wallet_balance(struct svc_request *req);
 enum st on_wallet_statement(struct svc_request *req);
 enum st on_wallet_audit(struct svc_request *req);
+enum st on_ledger_list(struct svc_request *req);
+enum st on_ledger_month(struct svc_request *req);
+enum st on_ledger_export(struct svc_request *req);
+enum st on_ledger_cut(struct svc_request *req);
 enum st on_transfer_show(struct svc_request *req);
 enum st on_transfer_reverse(struct svc_request *req);
 

@@ -357,8 +357,7 @@ static enum st transfer_found(struct svc_request *req, struct str text, struct t
 	if (transfer_id_parse(text, &id))
 		TRY(store_transfer_load(req->tx, req->arena, id, ret, &found));
 	if (!found)
-		return svc_refuse(req, ST_TRANSFER_UNKNOWN, "/transfer_id", "\"%.*s\"",
-				  STR_ARG(text));
+		return transfer_missing(req, id, text, "/transfer_id");
 	return ST_OK;
 }
 

@@ -176,6 +176,8 @@ enum st on_wallet_balance(struct svc_request *req)
 	int64_t available, held;
 
 	TRY(wallet_found(req, in->wallet_id, "/wallet_id", &view));
+	if (in->has_at_ms) /* what accounts open with is the balance just before */
+		TRY(ledger_since(req, at_ms + 1, "/at"));
 	TRY(store_balance_at(req->tx, req->arena, account_available(view.number), at_ms,
 			     &available));
 	TRY(store_balance_at(req->tx, req->arena, account_held(view.number), at_ms, &held));
@@ -211,6 +213,17 @@ static enum st entry_fill(struct arena *arena, const struct statement_row *row, 
 	return ret->transfer_id.data ? ST_OK : ST_TOO_LARGE;
 }
 
+/* The entry a page begins after. */
+static enum st page_found(struct svc_request *req, struct str after, int64_t *ret)
+{
+	struct transfer_row row;
+	bool found = false;
+
+	if (transfer_id_parse(after, ret))
+		TRY(store_transfer_load(req->tx, req->arena, *ret, &row, &found));
+	return found ? ST_OK : transfer_missing(req, *ret, after, "/after");
+}
+
 enum st on_wallet_statement(struct svc_request *req)
 {
 	const struct meter_wallet_statement_request *in = req->body;
@@ -226,9 +239,12 @@ enum st on_wallet_statement(struct svc_request *req)
 
 	TRY(wallet_found(req, in->wallet_id, "/wallet_id", &view));
 	query.account = held ? account_held(view.number) : account_available(view.number);
-	if (in->after.data && !transfer_id_parse(in->after, &query.after))
-		return svc_refuse(req, ST_TRANSFER_UNKNOWN, "/after", "\"%.*s\"",
-				  STR_ARG(in->after));
+	if (in->has_from_ms)
+		TRY(ledger_since(req, in->from_ms, "/from"));
+	if (in->has_to_ms)
+		TRY(ledger_since(req, in->to_ms, "/to"));
+	if (in->after.data)
+		TRY(page_found(req, in->after, &query.after));
 	TRY(store_statement(req->tx, req->arena, &query, &rows, &count));
 	if (count > 0)
 		opening = rows[0].balance - rows[0].amount;

@@ -11,7 +11,7 @@
 #include "gen/meter.h"
 #include "money.h"
 
-#define METER_SCHEMA_VERSION 1
+#define METER_SCHEMA_VERSION 2
 #define METER_PARTITIONS 32
 #define MINUTE_MS INT64_C(60000)
 #define METER_CLOCK_SKEW_MS                                                                        \
@@ -144,6 +144,15 @@ struct sandbox_clamps {
 /* `job_left`, `job_left_s`: budget and time the job has left. */
 struct sandbox_clamps sandbox_clamp(const struct cap_limits *caps, const struct sandbox_wish *wish,
 				    int64_t job_left, int64_t job_left_s, int64_t job_idle_s);
+
+/* -- months of the ledger (core_month.c): 202601 -- */
+
+bool month_valid(int64_t month); /* 197001 to 999912 */
+int64_t month_first_ms(int64_t month);
+int64_t month_after(int64_t month);
+int64_t month_of(int64_t ms);
+/* More than so many whole months lie between it and the present one, or as many: it may be cut. */
+bool month_due(int64_t month, int64_t now_ms, int64_t retention_months);
 
 /* -- the five limits (core_limit.c) -- */
 

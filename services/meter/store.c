@@ -174,8 +174,9 @@ const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 			     "AND at_ms <= $2 AND "
 			     "at_ms = (SELECT at_ms FROM transfer WHERE to_account = $1 AND "
 			     "to_account > 0 AND at_ms "
-			     "<= $2 ORDER BY at_ms DESC LIMIT 1))) AS l ORDER BY l.at_ms DESC, "
-			     "l.id DESC LIMIT 1",
+			     "<= $2 ORDER BY at_ms DESC LIMIT 1)) UNION ALL SELECT 0, -1, "
+			     "balance FROM opening WHERE account = $1) AS l ORDER BY l.at_ms "
+			     "DESC, l.id DESC LIMIT 1",
 			     "ii", "i" },
 	[MTR_STATEMENT] = { "meter_statement",
 			    "SELECT l.id, l.at_ms, l.amount, l.balance, l.counter, "
@@ -201,9 +202,11 @@ const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 				 "BY account), h AS (SELECT wallet * 2 + 1 AS account, sum(amount) "
 				 "AS amount FROM hold WHERE state = 1 AND ($1 = 0 OR wallet = $1) "
 				 "GROUP BY wallet), x AS (SELECT a.id, a.balance, a.floor, "
-				 "coalesce(e.amount, 0) AS entries, coalesce(e.n, 0) AS n, "
+				 "coalesce(e.amount, 0) + coalesce(o.balance, 0) AS entries, "
+				 "coalesce(e.n, 0) AS n, "
 				 "coalesce(h.amount, 0) AS holds FROM account a LEFT JOIN e ON "
-				 "e.account = a.id LEFT JOIN h ON h.account = a.id WHERE $1 = 0 OR "
+				 "e.account = a.id LEFT JOIN h ON h.account = a.id LEFT JOIN "
+				 "opening o ON o.account = a.id WHERE $1 = 0 OR "
 				 "a.id IN ($1 * 2, $1 * 2 + 1)) SELECT 0, 0, count(*), "
 				 "(sum(n) / 2)::bigint FROM x UNION ALL SELECT * FROM (SELECT id, "
 				 "1, "
@@ -227,14 +230,46 @@ const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 				" FROM run r JOIN partition p ON p.id = r.part "
 				"WHERE $1 = 0 OR r.wallet = $1) AS s GROUP BY 1) SELECT w.number * "
 				"2, 3, "
-				"coalesce(m.amount, 0)::bigint, (coalesce(c.amount, 0) + "
-				"coalesce(h.amount, 0))::bigint "
+				"(coalesce(m.amount, 0) + coalesce(o.used, 0))::bigint, "
+				"(coalesce(c.amount, 0) + coalesce(h.amount, 0) + "
+				"coalesce(o.charged, 0))::bigint "
 				"FROM wallet w LEFT JOIN c ON c.wallet = w.number LEFT JOIN h ON "
 				"h.wallet = w.number LEFT "
-				"JOIN m ON m.wallet = w.number WHERE coalesce(m.amount, 0) <> "
-				"coalesce(c.amount, 0) + "
-				"coalesce(h.amount, 0) LIMIT 100",
+				"JOIN m ON m.wallet = w.number LEFT JOIN opening o ON o.account = "
+				"w.number * 2 WHERE coalesce(m.amount, 0) + coalesce(o.used, 0) <> "
+				"coalesce(c.amount, 0) + coalesce(h.amount, 0) + "
+				"coalesce(o.charged, 0) LIMIT 100",
 				"i", "inii" },
+
+	/* months of the ledger */
+	[MTR_LEDGER_BEGINS] = { "meter_ledger_begins",
+				"SELECT coalesce(max(until_ms), 0), coalesce(max(last_id), 0) FROM "
+				"ledger_cut",
+				"", "ii" },
+	[MTR_LEDGER_MONTHS] = { "meter_ledger_months",
+				"SELECT substr(c.relname, 10)::bigint, "
+				"pg_total_relation_size(c.oid) FROM pg_inherits i JOIN pg_class c "
+				"ON c.oid = i.inhrelid WHERE i.inhparent = 'transfer'::regclass "
+				"ORDER BY c.relname",
+				"", "ii" },
+	[MTR_LEDGER_CUTS] = { "meter_ledger_cuts",
+			      "SELECT month, transfers, last_id, at_ms, file_sha256, said_by FROM "
+			      "ledger_cut ORDER BY month DESC LIMIT $1",
+			      "i", "iiiitt" },
+	[MTR_LEDGER_EXTENT] = { "meter_ledger_extent",
+				"SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0) FROM "
+				"transfer WHERE at_ms >= $1 AND at_ms < $2",
+				"ii", "iii" },
+	[MTR_LEDGER_ROWS] = { "meter_ledger_rows",
+			      "SELECT t.id, t.at_ms, t.kind::bigint, t.from_account, "
+			      "t.to_account, t.amount, coalesce(t.from_balance, -1), "
+			      "coalesce(t.to_balance, -1), n.reference, n.said_by, "
+			      "coalesce(n.reverses, 0) FROM transfer t LEFT JOIN transfer_note n "
+			      "ON n.transfer = t.id WHERE t.at_ms >= $1 AND t.at_ms < $2 AND t.id "
+			      ">= $3 AND t.id < $4 ORDER BY t.id",
+			      "iiii", "iiiiiiiitti" },
+	[MTR_LEDGER_CUT] = { "meter_ledger_cut", "SELECT ledger_cut_month($1, $2, $3, $4, $5, $6)",
+			     "iiitti", "t" },
 
 	/* holds */
 	[MTR_HOLD_INSERT] = { "meter_hold_insert",

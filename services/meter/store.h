@@ -39,6 +39,12 @@ enum meter_statement {
 	MTR_AUDIT_SUMS,
 	MTR_AUDIT_ACCOUNTS,
 	MTR_AUDIT_CHARGES,
+	MTR_LEDGER_BEGINS,
+	MTR_LEDGER_MONTHS,
+	MTR_LEDGER_CUTS,
+	MTR_LEDGER_EXTENT,
+	MTR_LEDGER_ROWS,
+	MTR_LEDGER_CUT,
 	MTR_HOLD_INSERT,
 	MTR_HOLD_LOAD,
 	MTR_HOLD_CLOSE,
@@ -155,6 +161,38 @@ MUST_CHECK enum st store_statement(struct db_tx *tx, struct arena *arena,
 				   size_t *ret_count);
 MUST_CHECK enum st store_audit(struct db_tx *tx, struct arena *arena, int64_t wallet,
 			       struct meter_wallet_audit_reply *ret);
+
+/* -- months of the ledger (store_retention.c) -- */
+
+/* Since when there are entries, and the greatest number that is not among them; 0 and 0 while
+ * nothing was cut. */
+MUST_CHECK enum st store_ledger_begins(struct db_tx *tx, struct arena *arena, int64_t *ret_ms,
+				       int64_t *ret_last);
+struct month_row {
+	int64_t month, bytes;
+};
+/* Those that are there, the oldest first. */
+MUST_CHECK enum st store_ledger_months(struct db_tx *tx, struct arena *arena,
+				       struct month_row **ret, size_t *ret_count);
+struct cut_row {
+	int64_t month, transfers, last, at_ms;
+	struct str file, by;
+};
+/* The last first. */
+MUST_CHECK enum st store_ledger_cuts(struct db_tx *tx, struct arena *arena, int64_t limit,
+				     struct cut_row **ret, size_t *ret_count);
+struct month_extent {
+	int64_t transfers, first, last;
+};
+MUST_CHECK enum st store_ledger_extent(struct db_tx *tx, struct arena *arena, int64_t month,
+				       struct month_extent *ret);
+/* Transfers of the month with numbers in [from, to). */
+MUST_CHECK enum st store_ledger_rows(struct db_tx *tx, struct arena *arena, int64_t month,
+				     int64_t from, int64_t to,
+				     struct meter_ledger_export_reply *ret);
+/* ST_LEDGER_MONTH_UNKNOWN, ST_LEDGER_NOT_OLDEST, ST_LEDGER_EXPORT_DIFFERS: nothing is cut. */
+MUST_CHECK enum st store_ledger_cut(struct db_tx *tx, struct arena *arena,
+				    const struct cut_row *cut);
 
 /* -- wallets (store_wallet.c) -- */
 

@@ -225,8 +225,9 @@ enum st cmd_wallet_balance(struct terminal *t, struct problem *problem)
 
 /* -- statements -- */
 
-/* RFC 4180: quotes around, quotes doubled. A leading "=", "+", "-" or "@" would be a formula. */
-static void csv_text(struct buf *buf, struct str text)
+#define TRANSFER_TEXT_SIZE 32
+
+void csv_text(struct buf *buf, struct str text)
 {
 	buf_add_char(buf, '"');
 	if (text.size > 0 && strchr("=+-@", text.data[0]))
@@ -268,19 +269,23 @@ static enum st statement_csv(struct terminal *t, struct meter_wallet_statement_r
 {
 	struct meter_wallet_statement_reply page;
 	struct buf buf;
+	char after[TRANSFER_TEXT_SIZE];
 
 	request->has_limit = true;
 	request->limit = 500;
 	terminal_write(
 		STR("transfer,at,kind,amount,balance,currency,counter_account,reference\r\n"));
 	do {
+		arena_reset(&t->arena);
 		TRY(terminal_call(t, &CALL_METER_WALLET_STATEMENT, request, &page, problem));
 		buf_init(&buf, &t->arena, 4096);
 		for (size_t i = 0; i < page.entries.count; i++)
 			entry_csv(&buf, &page.entries.items[i]);
 		terminal_write(buf_str(&buf));
 		request->after = page.next;
-	} while (page.next.data);
+		if (page.next.data && str_copy(page.next, after, sizeof(after)))
+			request->after = str_of(after);
+	} while (request->after.data);
 	return ST_OK;
 }
 

@@ -24,6 +24,7 @@ static const struct {
 	{ "person", "people and what they may do" },
 	{ "key", "keys of people and of services" },
 	{ "wallet", "money, and the keys that reach it" },
+	{ "ledger", "months of the books: keep, export, cut" },
 	{ "job", "bounded spending windows" },
 	{ "meter", "what runs, until when it is paid, and what it costs" },
 	{ "price", "what a minute costs" },

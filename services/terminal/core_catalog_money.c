@@ -3,6 +3,7 @@
 
 #define WALLET_ARGUMENT NEEDED("wallet", "ID", "wal_...")
 #define JOB_ARGUMENT NEEDED("job", "ID", "job_...")
+#define HOLD_ARGUMENT NEEDED("hold", "ID", "hld_...")
 #define AMOUNT_ARGUMENT NEEDED("amount", "AMOUNT", "in the wallet's currency, like 12.50")
 #define REFERENCE TEXT("reference", "TEXT", "what it is for; it is kept with the transfer")
 #define STATES_OF_SANDBOX "admitted|running|stopping|ended|failed"
@@ -123,6 +124,63 @@ const struct command catalog_money[] = {
 		.summary = "recompute every balance from its entries and compare",
 		.example = "piopl wallet audit\npiopl wallet audit --wallet wal_0190...",
 		.options = LIST(TEXT("wallet", "ID", "only this one")),
+	},
+	{
+		.id = COMMAND_WALLET_HOLD,
+		.noun = "wallet",
+		.verb = "hold",
+		.summary = "set money aside for a time; capture or release it later",
+		.example = "piopl wallet hold wal_0190... 3 --ttl 1h",
+		.arguments = LIST(WALLET_ARGUMENT, AMOUNT_ARGUMENT),
+		.options = LIST(SPAN("ttl", "it expires after so long (15m)"), REFERENCE),
+	},
+	{
+		.id = COMMAND_WALLET_CAPTURE,
+		.noun = "wallet",
+		.verb = "capture",
+		.summary = "take part or all of a hold; the rest goes back",
+		.example = "piopl wallet capture hld_0190... --amount 2 --to wal_0191...",
+		.arguments = LIST(HOLD_ARGUMENT),
+		.options = LIST(
+			TEXT("amount", "AMOUNT", "all of it if left out"),
+			TEXT("to", "ID", "the wallet that gets it; the installation if left out")),
+	},
+	{
+		.id = COMMAND_WALLET_RELEASE,
+		.noun = "wallet",
+		.verb = "release",
+		.summary = "give a hold back to its wallet",
+		.example = "piopl wallet release hld_0190...",
+		.arguments = LIST(HOLD_ARGUMENT),
+	},
+	{
+		.id = COMMAND_LEDGER_LIST,
+		.noun = "ledger",
+		.verb = "list",
+		.summary = "months that are kept, due to be cut, and cut",
+		.example = "piopl ledger list",
+	},
+	{
+		.id = COMMAND_LEDGER_EXPORT,
+		.noun = "ledger",
+		.verb = "export",
+		.summary = "write a month to a new file, as CSV",
+		.example = "piopl ledger export 2026-01 --output 2026-01.csv",
+		.arguments = LIST(NEEDED("month", "MONTH", "like 2026-01")),
+		.options = LIST(NEEDED("output", "FILE", "a file that is not there yet")),
+	},
+	{
+		.id = COMMAND_LEDGER_CUT,
+		.noun = "ledger",
+		.verb = "cut",
+		.summary = "write the oldest month to a new file and take it out of the books",
+		.about = "Balances, statements and proofs of any later time stay as they are. "
+			 "Months "
+			 "that are\n"
+			 "younger than the retention are refused.",
+		.example = "piopl ledger cut 2026-01 --output 2026-01.csv",
+		.arguments = LIST(NEEDED("month", "MONTH", "like 2026-01")),
+		.options = LIST(NEEDED("output", "FILE", "a file that is not there yet"), YES),
 	},
 	{
 		.id = COMMAND_JOB_CREATE,

@@ -13,4 +13,7 @@ MUST_CHECK enum st money_given(struct terminal *t, struct str currency, const ch
 MUST_CHECK enum st wallet_currency(struct terminal *t, struct str wallet_id, struct str *ret,
 				   struct problem *problem);
 
+/* RFC 4180: quotes around, quotes doubled. A leading "=", "+", "-" or "@" would be a formula. */
+void csv_text(struct buf *buf, struct str text);
+
 #endif

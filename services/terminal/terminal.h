@@ -121,6 +121,8 @@ command_run cmd_wallet_new, cmd_wallet_login;
 command_run cmd_wallet_create, cmd_wallet_show, cmd_wallet_list, cmd_wallet_set;
 command_run cmd_wallet_deposit, cmd_wallet_withdraw, cmd_wallet_transfer, cmd_wallet_reverse;
 command_run cmd_wallet_balance, cmd_wallet_statement, cmd_wallet_audit;
+command_run cmd_wallet_hold, cmd_wallet_capture, cmd_wallet_release;
+command_run cmd_ledger_list, cmd_ledger_export, cmd_ledger_cut;
 command_run cmd_job_create, cmd_job_extend, cmd_job_stop, cmd_job_show, cmd_job_list;
 command_run cmd_meter_show, cmd_meter_sandboxes, cmd_meter_usage, cmd_meter_horizon;
 command_run cmd_price_list, cmd_price_quote, cmd_price_put;

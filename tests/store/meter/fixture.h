@@ -192,6 +192,7 @@ static inline void world_open(void)
 	world.meter.begin_ms = 120000;
 	world.meter.linger_ms = 300000;
 	world.meter.forecast_ms = 3600000;
+	world.meter.retention_months = 12;
 	world.meter.alive_ms = INT64_C(48) * 3600000;
 	world.meter.warning_ms = INT64_C(36) * 3600000;
 	world.meter.critical_ms = INT64_C(24) * 3600000;

@@ -232,11 +232,14 @@ static void the_database_itself_keeps_the_books(void **state)
 	assert_true(refused_by_database("UPDATE price_table SET cpu = 0"));
 	assert_true(refused_by_database("UPDATE account SET balance = -1 WHERE id > 0"));
 	assert_true(refused_by_database("DELETE FROM transfer_202601"));
+	assert_true(refused_by_database("DELETE FROM transfer_note"));
+	assert_true(refused_by_database("UPDATE opening SET balance = 0"));
+	assert_true(refused_by_database("DELETE FROM ledger_cut"));
 	assert_false(refused_by_database("UPDATE wallet SET title = title"));
 	/* the owner is refused by the trigger */
 	assert_int_equal(sql_i64("SELECT count(*) FROM pg_trigger WHERE tgname LIKE "
 				 "'%%append_only' AND NOT tgisinternal"),
-			 sql_i64("SELECT 5 + count(*) FROM pg_class WHERE relname ~ "
+			 sql_i64("SELECT 6 + count(*) FROM pg_class WHERE relname ~ "
 				 "'^transfer_[0-9]{6}$'"));
 }
 

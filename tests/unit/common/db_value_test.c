@@ -250,6 +250,7 @@ static void columns_read_by_their_letter(void **state)
 static void only_harmless_selects_count_as_reading(void **state)
 {
 	static const char *const reading[] = {
+		"SELECT pg_total_relation_size(c.oid) FROM pg_class c",
 		"SELECT 1",
 		"  select id FROM t WHERE (a = $1) AND b IN (SELECT c FROM (SELECT 1) AS d)",
 		"SELECT count(*), coalesce(max(id), 0) FROM t",

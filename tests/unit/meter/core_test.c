@@ -195,6 +195,42 @@ static void prices_are_rounded_up_part_by_part(void **state)
 	assert_int_equal(price_of_minute(&huge, 1000, 1, 0, &price), ST_MONEY_OVERFLOW);
 }
 
+/* -- months -- */
+
+/* [WAL-4] every day from 1970 on is in the month it is in, and months follow each other */
+static void months_follow_the_calendar(void **state)
+{
+	static const int days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	int64_t ms = 0, month = 197001;
+
+	(void)state;
+	for (int year = 1970; year < 2410; year++)
+		for (int m = 0; m < 12; m++) {
+			bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+			assert_int_equal(month, year * 100 + m + 1);
+			assert_int_equal(month_first_ms(month), ms);
+			assert_int_equal(month_of(ms), month);
+			ms += (days[m] + (m == 1 && leap)) * INT64_C(86400000);
+			assert_int_equal(month_of(ms - 1), month);
+			month = month_after(month);
+		}
+	assert_false(month_valid(202600));
+	assert_true(month_valid(202612));
+	assert_false(month_valid(202613));
+	assert_false(month_valid(196912));
+}
+
+/* [WAL-4] at the retention and one past */
+static void a_month_is_due_when_it_is_older_than_the_retention(void **state)
+{
+	(void)state;
+	assert_false(month_due(202601, month_first_ms(202702) - 1, 12));
+	assert_true(month_due(202601, month_first_ms(202702), 12));
+	assert_false(month_due(202612, month_first_ms(202702) - 1, 1));
+	assert_true(month_due(202612, month_first_ms(202702), 1));
+	assert_false(month_due(202705, month_first_ms(202702), 1));
+}
+
 /* -- clamping -- */
 
 /* [JOB-2] requested, cap, remaining; the first of them that is the smallest binds */
@@ -442,6 +478,8 @@ int main(void)
 		cmocka_unit_test(minutes_are_paid_once_whenever_the_ticks_come),
 		cmocka_unit_test(minutes_at_the_edges),
 		cmocka_unit_test(prices_are_rounded_up_part_by_part),
+		cmocka_unit_test(months_follow_the_calendar),
+		cmocka_unit_test(a_month_is_due_when_it_is_older_than_the_retention),
 		cmocka_unit_test(clamping_goes_in_its_order),
 		cmocka_unit_test(an_extension_never_shrinks),
 		cmocka_unit_test(own_caps_replace_those_of_the_tier),

@@ -1,0 +1,330 @@
+/* retention_test.c: months of the ledger are exported and cut, the oldest first and only past the
+ * retention. What is said of any time after a cut is what was said before it; what is asked about
+ * the time before is refused with where the books begin. */
+#include <postgresql/libpq-fe.h>
+
+#include "fixture.h"
+
+#define USD(amount) "{\"amount\":\"" amount "\",\"currency\":\"USD\"}"
+#define FEBRUARY_MS INT64_C(1769904000000)
+#define MARCH_MS INT64_C(1772323200000)
+#define APRIL_MS INT64_C(1775001600000)
+#define FILE_DIGEST "sha256:00000000000000000000000000000000000000000000000000000000000000ff"
+#define TIMES 6
+
+static struct id first, second, transferred, spanning, early;
+static PGconn *owner;
+
+/* -- what is said -- */
+
+struct said {
+	int64_t available[2][TIMES], held[2][TIMES];
+	int64_t opening[2];
+	size_t entries[2];
+	int64_t sums[2], last_balance[2];
+	int64_t minutes, cost;
+};
+
+static const char *time_text(int64_t ms)
+{
+	static char texts[4][TIME_TEXT_SIZE];
+	static int next;
+	char *text = texts[next++ % 4];
+
+	time_format(ms, text);
+	return text;
+}
+
+static void balances_read(struct said *ret, int64_t from_ms)
+{
+	const struct id *ids[] = { &first, &second };
+
+	for (int w = 0; w < 2; w++)
+		for (int i = 0; i < TIMES; i++) {
+			OK("wallet_balance", "{\"wallet_id\":\"%s\",\"at\":\"%s\"}", ids[w]->text,
+			   time_text(from_ms - 1 + i * INT64_C(300000)));
+			const struct meter_wallet_balance_reply *r = world.answer;
+			ret->available[w][i] = r->available.micros;
+			ret->held[w][i] = r->held.micros;
+		}
+}
+
+static void statements_read(struct said *ret, int64_t from_ms)
+{
+	const struct id *ids[] = { &first, &second };
+
+	for (int w = 0; w < 2; w++) {
+		OK("wallet_statement", "{\"wallet_id\":\"%s\",\"from\":\"%s\",\"limit\":500}",
+		   ids[w]->text, time_text(from_ms));
+		const struct meter_wallet_statement_reply *r = world.answer;
+		ret->opening[w] = r->opening.micros;
+		ret->entries[w] = r->entries.count;
+		for (size_t i = 0; i < r->entries.count; i++) {
+			ret->sums[w] += r->entries.items[i].amount.micros;
+			ret->last_balance[w] = r->entries.items[i].balance.micros;
+			assert_int_equal(ret->opening[w] + ret->sums[w], ret->last_balance[w]);
+		}
+	}
+}
+
+/* All that is said of the time from `from_ms` on. */
+static struct said said_since(int64_t from_ms)
+{
+	struct said said = { 0 };
+
+	balances_read(&said, from_ms);
+	statements_read(&said, from_ms);
+	OK("usage_read", "{\"wallet_id\":\"%s\",\"from\":\"%s\",\"to\":\"%s\"}", first.text,
+	   time_text(from_ms), time_text(world.now_ms + 7200000));
+	const struct meter_usage_read_reply *usage = world.answer;
+	said.minutes = usage->total_minutes;
+	said.cost = usage->total_cost.micros;
+	return said;
+}
+
+/* -- acts -- */
+
+/* Reads a month out as an exporter does; how many transfers there were. */
+static int64_t exported(const char *month, int64_t *ret_last, int64_t *ret_amount)
+{
+	OK("ledger_month", "{\"month\":\"%s\"}", month);
+	struct meter_ledger_month_reply extent =
+		*(const struct meter_ledger_month_reply *)world.answer;
+	int64_t count = 0, last = extent.last, next = extent.first;
+
+	*ret_amount = 0;
+	while (next <= last) {
+		OK("ledger_export", "{\"month\":\"%s\",\"from\":\"%lld\"}", month, (long long)next);
+		const struct meter_ledger_export_reply *page = world.answer;
+		for (size_t i = 0; i < page->rows.count; i++) {
+			assert_true(page->rows.items[i].number >= next);
+			*ret_amount += page->rows.items[i].amount;
+			count++;
+		}
+		assert_true(page->next > next);
+		next = page->next;
+	}
+	*ret_last = last;
+	assert_int_equal(count, extent.transfers);
+	return count;
+}
+
+static enum st cut(const char *month, int64_t transfers, int64_t last)
+{
+	return call("ledger_cut",
+		    "{\"month\":\"%s\",\"transfers\":\"%lld\",\"last\":\"%lld\",\"file\":"
+		    "\"" FILE_DIGEST "\"}",
+		    month, (long long)transfers, (long long)last);
+}
+
+static void refused_by_trigger(const char *sql)
+{
+	PGresult *r = PQexec(owner, sql);
+
+	assert_int_equal(PQresultStatus(r), PGRES_FATAL_ERROR);
+	assert_non_null(strstr(PQresultErrorMessage(r), "append only"));
+	PQclear(r);
+}
+
+/* -- the story -- */
+
+/* January: money moves in each way, a sandbox lives and ends, another one runs into February. */
+static void january(void)
+{
+	first = wallet_made("ada");
+	second = wallet_made("bob");
+	deposited(first, "10");
+	OK("wallet_transfer", "{\"wallet_id\":\"%s\",\"to\":\"%s\",\"amount\":" USD("3") "}",
+	   first.text, second.text);
+	transferred =
+		id_of(((const struct meter_posting_reply *)world.answer)->transfer.transfer_id);
+	struct id job = job_made(first, "");
+	early = admitted(job, "");
+	began(early);
+	passed(3 * MINUTE_MS);
+	OK("job_stop", "{\"job_id\":\"%s\"}", job.text);
+	OK("sandbox_end", "{\"sandbox_id\":\"%s\"}", early.text);
+	world.now_ms = FEBRUARY_MS - 10 * MINUTE_MS;
+	OK("hold_create", "{\"wallet_id\":\"%s\",\"amount\":" USD("0.5") ",\"ttl_s\":2592000}",
+	   second.text);
+	job = job_made(first, "");
+	spanning = admitted(job, "");
+	began(spanning);
+}
+
+static void february(void)
+{
+	passed(30 * MINUTE_MS);
+	deposited(second, "2");
+	OK("wallet_transfer", "{\"wallet_id\":\"%s\",\"to\":\"%s\",\"amount\":" USD("1") "}",
+	   second.text, first.text);
+}
+
+/* [WAL-4] */
+static void a_month_is_cut_only_past_the_retention_and_the_oldest_first(void **state)
+{
+	int64_t last, amount;
+
+	(void)state;
+	world.meter.retention_months = 1;
+	january();
+	february();
+	int64_t transfers = exported("2026-01", &last, &amount);
+	assert_int_equal(amount, sql_i64("SELECT sum(amount) FROM meter.transfer_202601"));
+	world.now_ms = MARCH_MS - 1; /* one whole month lies between: not yet */
+	assert_int_equal(cut("2026-01", transfers, last), ST_LEDGER_RETAINED);
+	assert_string_equal(world.problem.pointer, "/month");
+	assert_string_equal(world.problem.detail, "1 whole months are kept");
+	world.now_ms = MARCH_MS;
+	REFUSED(ST_LEDGER_MONTH_UNKNOWN, "/month", "ledger_month", "{\"month\":\"2025-12\"}");
+	assert_int_equal(cut("2025-12", 0, 0), ST_LEDGER_MONTH_UNKNOWN);
+	assert_int_equal(cut("2026-02", 0, 0), ST_LEDGER_RETAINED);
+	/* nothing goes that was not exported */
+	assert_int_equal(cut("2026-01", transfers - 1, last), ST_LEDGER_EXPORT_DIFFERS);
+	assert_string_equal(world.problem.pointer, "/transfers");
+	assert_int_equal(cut("2026-01", transfers + 1, last), ST_LEDGER_EXPORT_DIFFERS);
+	assert_int_equal(cut("2026-01", transfers, last - 1), ST_LEDGER_EXPORT_DIFFERS);
+	world.now_ms = APRIL_MS;
+	int64_t february_last, february_count = exported("2026-02", &february_last, &amount);
+	assert_int_equal(cut("2026-02", february_count, february_last), ST_LEDGER_NOT_OLDEST);
+	assert_int_equal(sql_i64("SELECT count(*) FROM meter.transfer_202601"), transfers);
+	assert_int_equal(evidence("ledger.cut", "refused"), 4);
+	books_balance();
+}
+
+static void before_the_cut_is_refused(void)
+{
+	char detail[80];
+
+	snprintf(detail, sizeof(detail), "the ledger begins at %s", time_text(FEBRUARY_MS));
+	REFUSED(ST_LEDGER_CUT, "/at", "wallet_balance", "{\"wallet_id\":\"%s\",\"at\":\"%s\"}",
+		first.text, time_text(FEBRUARY_MS - 2));
+	assert_string_equal(world.problem.detail, detail);
+	REFUSED(ST_LEDGER_CUT, "/from", "wallet_statement",
+		"{\"wallet_id\":\"%s\",\"from\":\"%s\"}", first.text, time_text(FEBRUARY_MS - 1));
+	assert_string_equal(world.problem.detail, detail);
+	REFUSED(ST_LEDGER_CUT, "/to", "wallet_statement", "{\"wallet_id\":\"%s\",\"to\":\"%s\"}",
+		first.text, time_text(FEBRUARY_MS - 1));
+	REFUSED(ST_LEDGER_CUT, "/after", "wallet_statement",
+		"{\"wallet_id\":\"%s\",\"after\":\"%s\"}", first.text, transferred.text);
+	REFUSED(ST_LEDGER_CUT, "/from", "usage_read",
+		"{\"wallet_id\":\"%s\",\"from\":\"%s\",\"to\":\"%s\"}", first.text,
+		time_text(FEBRUARY_MS - 1), time_text(MARCH_MS));
+	REFUSED(ST_LEDGER_CUT, "/transfer_id", "transfer_show", "{\"transfer_id\":\"%s\"}",
+		transferred.text);
+	REFUSED(ST_LEDGER_CUT, "/transfer_id", "transfer_reverse",
+		"{\"transfer_id\":\"%s\",\"reference\":\"late\"}", transferred.text);
+	REFUSED(ST_TRANSFER_UNKNOWN, "/transfer_id", "transfer_show",
+		"{\"transfer_id\":\"trf_999999999\"}");
+	REFUSED(ST_TRANSFER_UNKNOWN, "/after", "wallet_statement",
+		"{\"wallet_id\":\"%s\",\"after\":\"trf_999999999\"}", first.text);
+}
+
+static void cut_now(const char *month)
+{
+	int64_t last, amount, transfers = exported(month, &last, &amount);
+	enum st st = cut(month, transfers, last);
+
+	if (st != ST_OK)
+		fail_msg("%s: %s", st_info(st)->code, world.problem.detail);
+	assert_true(
+		str_is(((const struct meter_ledger_cut_reply *)world.answer)->cut.month, month));
+}
+
+/* [WAL-4] [WAL-1] [MET-8] */
+static void after_a_cut_the_books_say_the_same(void **state)
+{
+	(void)state;
+	struct said before = said_since(FEBRUARY_MS);
+	int64_t notes = sql_i64("SELECT count(*) FROM meter.transfer_note n JOIN meter.transfer t "
+				"ON t.id = n.transfer WHERE t.at_ms >= %lld",
+				(long long)FEBRUARY_MS);
+
+	assert_true(before.opening[0] > 0 && before.entries[0] >= 10 && before.minutes >= 10);
+	assert_true(before.held[1][0] > 0);
+	cut_now("2026-01");
+	struct said after = said_since(FEBRUARY_MS);
+	assert_memory_equal(&before, &after, sizeof(before));
+	books_balance();
+	before_the_cut_is_refused();
+	/* what went, and what stays */
+	assert_int_equal(sql_i64("SELECT count(*) FROM meter.transfer_note"), notes);
+	assert_int_equal(sql_i64("SELECT count(*) FROM meter.activity"), 0); /* one still ran */
+	assert_int_equal(sql_i64("SELECT count(*) FROM pg_class WHERE relname = 'transfer_202601'"),
+			 0);
+	assert_int_equal(sql_i64("SELECT sum(balance) FROM meter.opening"), 0);
+	assert_int_equal(evidence("ledger.cut", "success"), 1);
+	OK("sandbox_show", "{\"sandbox_id\":\"%s\"}", early.text);
+	refused_by_trigger("DELETE FROM meter.transfer_note");
+	refused_by_trigger("UPDATE meter.transfer_note SET reference = 'x'");
+	refused_by_trigger("UPDATE meter.ledger_cut SET transfers = 0");
+	refused_by_trigger("TRUNCATE meter.ledger_cut");
+}
+
+/* [WAL-4] openings add up; what is tampered with is found; life goes on */
+static void cuts_follow_each_other(void **state)
+{
+	(void)state;
+	world.now_ms = APRIL_MS + MINUTE_MS;
+	ticked(tick_partitions), ticked(tick_due); /* the one that spanned has lapsed long ago */
+	assert_int_equal(sandbox_shown(spanning)->reason, METER_STOP_REASON_LEASE_ENDED);
+	int64_t paid = sandbox_shown(spanning)->minutes;
+	deposited(first, "1");
+	struct id job = job_made(first, "");
+	struct id now = admitted(job, "");
+	began(now);
+	passed(2 * MINUTE_MS);
+	struct said before = said_since(MARCH_MS);
+	refused_by_trigger("DELETE FROM meter.activity"); /* no cut covers it */
+	cut_now("2026-02");
+	struct said after = said_since(MARCH_MS);
+	assert_memory_equal(&before, &after, sizeof(before));
+	assert_int_equal(sql_i64("SELECT count(*) FROM meter.activity"), 0);
+	assert_int_equal(sql_i64("SELECT used FROM meter.opening WHERE account = 2"),
+			 (3 + paid) * MINUTE_PRICE + MINUTE_PRICE);
+	books_balance();
+	OK("ledger_list", "{}");
+	const struct meter_ledger_list_reply *list = world.answer;
+	assert_int_equal(list->begins_at_ms, MARCH_MS);
+	assert_int_equal(list->cuts.count, 2);
+	assert_true(str_is(list->cuts.items[0].month, "2026-02"));
+	assert_true(str_is(list->cuts.items[0].file, FILE_DIGEST));
+	for (size_t i = 0; i < list->months.count; i++)
+		assert_false(list->months.items[i].due);
+	harness_sql(world.harness, "UPDATE meter.opening SET balance = balance + 1 WHERE account = "
+				   "2");
+	OK("wallet_audit", "{}");
+	assert_false(((const struct meter_wallet_audit_reply *)world.answer)->balanced);
+	harness_sql(world.harness, "UPDATE meter.opening SET balance = balance - 1, used = used + "
+				   "1 WHERE account = 2");
+	OK("wallet_audit", "{}");
+	assert_false(((const struct meter_wallet_audit_reply *)world.answer)->balanced);
+	harness_sql(world.harness, "UPDATE meter.opening SET used = used - 1 WHERE account = 2");
+	books_balance();
+}
+
+static int start(void **state)
+{
+	(void)state;
+	world_start();
+	owner = PQconnectdb(harness_conninfo(world.harness, NULL));
+	return PQstatus(owner) == CONNECTION_OK ? 0 : -1;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	PQfinish(owner);
+	world_stop();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_month_is_cut_only_past_the_retention_and_the_oldest_first),
+		cmocka_unit_test(after_a_cut_the_books_say_the_same),
+		cmocka_unit_test(cuts_follow_each_other),
+	};
+	return cmocka_run_group_tests(tests, start, stop);
+}
