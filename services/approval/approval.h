@@ -9,7 +9,7 @@
 #include "gen/common.h"
 #include "gen/registry.h"
 
-#define APPROVAL_SCHEMA_VERSION 1
+#define APPROVAL_SCHEMA_VERSION 2
 #define APPROVAL_OPEN_MAX 100 /* requests of one agent that wait or are approved and unused */
 #define APPROVAL_LIST_DEFAULT 20
 #define APPROVAL_VERDICTS_MAX 16 /* needed is at most 10, and one rejection ends a request */

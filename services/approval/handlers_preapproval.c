@@ -55,6 +55,9 @@ static enum st agent_judge(struct svc_request *req, const struct approval_preapp
 	if (!grant->agent_id.data)
 		return ST_OK;
 	TRY(agent_load(req, grant->agent_id, "/act/payload/agent_id", &agent));
+	if (agent.number == 0)
+		return svc_refuse(req, ST_PREAPPROVAL_UNBOUNDED, "/act/payload/agent_id",
+				  "changes of the installation itself are approved one by one");
 	if (agent.state == REGISTRY_AGENT_STATE_TERMINATED)
 		return svc_refuse(req, ST_APPROVAL_AGENT_ENDED, "/act/payload/agent_id",
 				  "it was terminated");

@@ -33,29 +33,51 @@ enum st activation_allowed(struct svc_request *req, struct str *ret_by)
 			  STR_ARG(req->principal), policy->activation_role);
 }
 
-enum st policy_evidence(struct svc_request *req, const char *operation, struct str by, bool refused)
+static enum st evidence_make(struct svc_request *req, const char *operation, struct str by,
+			     bool refused, struct str evidence_id,
+			     struct common_evidence_approval *approval, struct str approval_id)
 {
-	char id[ID_TEXT_SIZE], hash_text[HASH_TEXT_SIZE];
+	char hash_text[HASH_TEXT_SIZE];
 	struct hash hash;
 
-	id_make("evd", req->now_ms, id);
 	sha256_of(req->body_text.data, req->body_text.size, &hash);
 	hash_to_text(&hash, hash_text);
 	struct common_evidence evidence = {
-		.evidence_id = str_of(id),
+		.evidence_id = evidence_id,
 		.timestamp_ms = req->now_ms,
 		.agent_id = STR("policy"),
 		.trace_id = req->trace_id,
 		.operation = { .type = str_of(operation),
 			       .tool = STR("policy"),
 			       .parameters_hash = str_of(hash_text) },
-		.context = { .user_id = { by.data, utf8_cut(by, 128) } },
-		.policy_evaluation = { .decision =
-					       refused ? COMMON_EVIDENCE_POLICY_DECISION_DENY
-						       : COMMON_EVIDENCE_POLICY_DECISION_ALLOW },
+		.context = { .user_id = { by.data, utf8_cut(by, 128) },
+			     .capability_applied = approval_id },
+		.policy_evaluation = { .decision = refused ? COMMON_EVIDENCE_POLICY_DECISION_DENY
+							   : COMMON_EVIDENCE_POLICY_DECISION_ALLOW,
+				       .approval = approval },
 		.outcome = { .status = refused ? COMMON_EVIDENCE_OUTCOME_STATUS_REFUSED
 					       : COMMON_EVIDENCE_OUTCOME_STATUS_SUCCESS },
 		.domain = STR("default"),
 	};
 	return svc_emit(req, &EVT_EVIDENCE_RECORDED, evidence.evidence_id, &evidence);
+}
+
+enum st policy_evidence(struct svc_request *req, const char *operation, struct str by, bool refused)
+{
+	char id[ID_TEXT_SIZE];
+
+	id_make("evd", req->now_ms, id);
+	return evidence_make(req, operation, by, refused, str_of(id), NULL, (struct str){ 0 });
+}
+
+enum st policy_evidence_approved(struct svc_request *req, const char *operation, struct str by,
+				 const struct approval_found *found, struct str approval_id,
+				 struct str evidence_id)
+{
+	struct common_evidence_approval approval = { .required = true,
+						     .approver = found->approver,
+						     .has_approved_at_ms = true,
+						     .approved_at_ms = found->approved_ms };
+
+	return evidence_make(req, operation, by, false, evidence_id, &approval, approval_id);
 }

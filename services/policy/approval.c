@@ -6,10 +6,14 @@
 #include "service.h"
 
 #define APPROVAL_KEEP_MS INT64_C(86400000)
+#define APPROVING_MAX 16 /* the contract's, of one request */
 #define ASK_RULES_MAX 8
 #define ASK_REASON_BYTES_MAX 500
 #define ASK_RULE_BYTES_MAX 160
 
+static_assert((int)POLICY_APPROVER_ROLE_STEWARD == (int)APPROVAL_APPROVER_ROLE_STEWARD &&
+		      (int)POLICY_APPROVER_ROLE_OWNER == (int)APPROVAL_APPROVER_ROLE_OWNER,
+	      "roles have one order in both contracts");
 static_assert((int)POLICY_OPERATION_EXECUTE == (int)APPROVAL_OPERATION_EXECUTE,
 	      "operations have one order in both contracts");
 
@@ -60,6 +64,10 @@ enum st on_request_approved(struct svc_event *event)
 {
 	const struct approval_request_changed *data = event->data;
 	const struct approval_given_approval *approver = approver_find(event->state, data);
+	struct str people[APPROVING_MAX];
+	int32_t roles[APPROVING_MAX] = { 0 };
+	size_t count =
+		data->approvers.count < APPROVING_MAX ? data->approvers.count : APPROVING_MAX;
 	int64_t number;
 
 	if (!is_for_decisions(data) || !approver || !data->has_valid_until_ms)
@@ -67,10 +75,17 @@ enum st on_request_approved(struct svc_event *event)
 	if (!agent_id_parse(data->agent_id, &number))
 		return problem_set(&event->problem, ST_MESSAGE_INVALID, "", "agent \"%.*s\"",
 				   STR_ARG(data->agent_id));
+	for (size_t i = 0; i < count; i++) {
+		const struct approval_given_approval *a = &data->approvers.items[i];
+		people[i] = a->person_id;
+		for (size_t r = 0; r < a->roles.count; r++)
+			roles[i] |= (int32_t)APPROVER_BIT(a->roles.items[r]);
+	}
 	return db_write(event->tx, sql(POL_APPROVAL_PUT), DB_ANY_ROWS, ST_INTERNAL,
 			DB_TEXT(data->request_id), DB_I64(number), DB_TEXT(data->action_digest),
 			DB_TEXT(approver->person_id), DB_I64(event->time_ms),
-			DB_I64(data->valid_until_ms));
+			DB_I64(data->valid_until_ms), DB_TEXTS(people, count),
+			DB_I32S(roles, count));
 }
 
 enum st on_request_withdrawn(struct svc_event *event)
@@ -128,14 +143,57 @@ static const char *refusal_of(const struct db_rows *rows, const char *digest, in
 	return NULL;
 }
 
+/* "per_a, per_b approved exactly this, in ..." */
+static enum st found_read(struct svc_request *req, const struct db_rows *rows,
+			  struct str approval_id, struct approval_found *ret)
+{
+	const struct db_value *people = db_at(rows, 0, 6), *roles = db_at(rows, 0, 7);
+	struct buf words;
+
+	*ret = (struct approval_found){
+		.usable = true,
+		.approver = db_text(rows, 0, 1),
+		.approved_ms = db_i64(rows, 0, 5),
+		.approving = ARENA_ARRAY(req->arena, uint32_t, roles->count),
+		.approving_count = roles->count,
+	};
+	if (!ret->approving)
+		return ST_TOO_LARGE;
+	for (size_t i = 0; i < roles->count; i++)
+		ret->approving[i] = (uint32_t)((const int32_t *)roles->items)[i];
+	buf_init(&words, req->arena, 128);
+	for (size_t i = 0; i < people->count; i++)
+		buf_printf(&words, "%s%.*s", i > 0 ? ", " : "",
+			   STR_ARG(((const struct str *)people->items)[i]));
+	buf_printf(&words, " approved exactly this, in \"%.*s\"", STR_ARG(approval_id));
+	ret->words = buf_str(&words);
+	return ret->words.data ? ST_OK : ST_TOO_LARGE;
+}
+
+enum st approval_check(struct svc_request *req, const struct approval_action *action,
+		       struct str approval_id, struct approval_found *ret)
+{
+	char digest[HASH_TEXT_SIZE];
+	struct db_rows rows;
+	const char *why;
+
+	*ret = (struct approval_found){ 0 };
+	TRY(action_digest(action, req->arena, digest));
+	TRY(db_query(req->tx, sql(POL_APPROVAL_GET), req->arena, &rows, DB_TEXT(approval_id)));
+	why = refusal_of(&rows, digest, req->now_ms);
+	if (why) {
+		ret->words = arena_printf(req->arena, "the approval \"%.*s\" %s",
+					  STR_ARG(approval_id), why);
+		return ret->words.data ? ST_OK : ST_TOO_LARGE;
+	}
+	return found_read(req, &rows, approval_id, ret);
+}
+
 enum st approval_find(struct svc_request *req, const struct policy_decide_request *in,
 		      uint8_t operation, bool lock, struct approval_found *ret)
 {
 	const struct approval_action action = decision_action(in, operation);
 	struct svc_scope scope = svc_scope_of_request(req);
-	char digest[HASH_TEXT_SIZE];
-	struct db_rows rows;
-	const char *why;
 
 	*ret = (struct approval_found){ 0 };
 	if (!in->approval_id.data)
@@ -143,20 +201,7 @@ enum st approval_find(struct svc_request *req, const struct policy_decide_reques
 	/* One lock for everything that is used up, and it comes first. */
 	if (lock)
 		TRY(meters_lock(&scope, req->state));
-	TRY(action_digest(&action, req->arena, digest));
-	TRY(db_query(req->tx, sql(POL_APPROVAL_GET), req->arena, &rows, DB_TEXT(in->approval_id)));
-	why = refusal_of(&rows, digest, req->now_ms);
-	if (why) {
-		ret->words = arena_printf(req->arena, "the approval \"%.*s\" %s",
-					  STR_ARG(in->approval_id), why);
-		return ret->words.data ? ST_OK : ST_TOO_LARGE;
-	}
-	*ret = (struct approval_found){ .usable = true,
-					.approver = db_text(&rows, 0, 1),
-					.approved_ms = db_i64(&rows, 0, 5) };
-	ret->words = arena_printf(req->arena, "%.*s approved exactly this, in \"%.*s\"",
-				  STR_ARG(ret->approver), STR_ARG(in->approval_id));
-	return ret->words.data ? ST_OK : ST_TOO_LARGE;
+	return approval_check(req, &action, in->approval_id, ret);
 }
 
 enum st approval_use(struct svc_request *req, const struct policy_decide_request *in,
@@ -199,9 +244,27 @@ static enum policy_approval_trigger trigger_of(const struct agent *agent,
 	return trigger;
 }
 
-enum st approval_ask_fill(struct svc_request *req, const struct agent *agent, uint8_t operation,
+enum st approvers_group(struct arena *arena, uint32_t roles, struct policy_approver_group **ret)
+{
+	struct policy_approver_group *group = ARENA_NEW(arena, struct policy_approver_group);
+	enum policy_approver_role *items =
+		ARENA_ARRAY(arena, enum policy_approver_role, POLICY_APPROVER_ROLE_OWNER);
+	size_t count = 0;
+
+	if (!group || !items)
+		return ST_TOO_LARGE;
+	for (int i = POLICY_APPROVER_ROLE_STEWARD; i <= (int)POLICY_APPROVER_ROLE_OWNER; i++)
+		if (roles & APPROVER_BIT(i))
+			items[count++] = (enum policy_approver_role)i;
+	*group = (struct policy_approver_group){ .roles = { items, count } };
+	*ret = group;
+	return ST_OK;
+}
+
+enum st approval_ask_fill(struct svc_request *req, const struct decide_input *input,
 			  const struct outcome *outcome, struct policy_decision *out)
 {
+	const struct approvers wanted = approvers_wanted(input, outcome);
 	struct policy_approval_ask *ask = ARENA_NEW(req->arena, struct policy_approval_ask);
 	struct str *rules = ARENA_ARRAY(req->arena, struct str, ASK_RULES_MAX);
 	struct buf words;
@@ -209,9 +272,14 @@ enum st approval_ask_fill(struct svc_request *req, const struct agent *agent, ui
 	if (!ask || !rules)
 		return ST_TOO_LARGE;
 	buf_init(&words, req->arena, 256);
-	*ask = (struct policy_approval_ask){ .operation = operation_of(operation),
-					     .trigger = trigger_of(agent, outcome),
+	*ask = (struct policy_approval_ask){ .operation = operation_of(input->tool.operation),
+					     .trigger = trigger_of(input->agent, outcome),
 					     .rules = { rules, 0 } };
+	if (outcome->approvers.count > 0) {
+		TRY(approvers_group(req->arena, wanted.roles, &ask->approvers));
+		ask->has_needed = true;
+		ask->needed = wanted.count;
+	}
 	for (size_t i = 0; i < out->reasons.count; i++) {
 		const struct policy_decision_reason *r = &out->reasons.items[i];
 		if (r->verdict != POLICY_VERDICT_REQUIRE_APPROVAL)

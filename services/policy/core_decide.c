@@ -102,11 +102,26 @@ static void check_token(struct run *run)
 		     risk_name(risk));
 }
 
-/* Asked where a person's approval is needed. */
-static bool approved(struct run *run)
+struct approvers approvers_wanted(const struct decide_input *in, const struct outcome *outcome)
 {
-	run->out->approval_used |= run->in->approved;
-	return run->in->approved;
+	return (struct approvers){ .roles = in->approver_roles & outcome->approvers.roles,
+				   .count = outcome->approvers.count > 0 ? outcome->approvers.count
+									 : 1 };
+}
+
+/* Asked where people's approval is needed: each of them counts once. */
+static bool approved(struct run *run, struct approvers wanted)
+{
+	int64_t count = 0;
+
+	for (size_t i = 0; i < run->in->approving_count; i++)
+		count += (run->in->approving[i] & wanted.roles) != 0;
+	if (run->in->approved && count >= wanted.count) {
+		run->out->approval_used = true;
+		return true;
+	}
+	run->out->approval_short |= run->in->approved;
+	return false;
 }
 
 static void check_tier(struct run *run)
@@ -125,7 +140,7 @@ static void check_tier(struct run *run)
 		note(run, CHECK_TIER, VERDICT_DENY, "a tier 0 agent cannot spend");
 	else if (tier == 2 && !tool->reversible &&
 		 (tool->operation == CRUDLEX_EXECUTE || tool->operation == CRUDLEX_DELETE) &&
-		 !approved(run))
+		 !approved(run, (struct approvers){ run->in->approver_roles, 1 }))
 		note(run, CHECK_TIER, VERDICT_REQUIRE_APPROVAL,
 		     "at tier 2 a human approves what cannot be undone");
 }
@@ -265,7 +280,13 @@ static void check_policy(struct run *run)
 	out->evaluated = true;
 	evaluate(&run->in->agent->chain, run->in->evaluation, &out->outcome);
 	enum verdict verdict = out->outcome.verdict;
-	if (verdict == VERDICT_REQUIRE_APPROVAL && approved(run))
+	struct approvers wanted = approvers_wanted(run->in, &out->outcome);
+	if (verdict == VERDICT_REQUIRE_APPROVAL && wanted.roles == 0) {
+		note(run, CHECK_POLICY, VERDICT_DENY,
+		     "nobody may approve this: the rules have no role in common");
+		return;
+	}
+	if (verdict == VERDICT_REQUIRE_APPROVAL && approved(run, wanted))
 		verdict = changes_data(&out->outcome) ? VERDICT_MODIFY : VERDICT_ALLOW;
 	if (verdict > out->verdict)
 		out->verdict = verdict;
@@ -302,6 +323,23 @@ static void check_phase(struct run *run)
 		     (long long)run->in->tool.phase, (long long)run->in->phase);
 }
 
+/* What became of an approval that was named, where one was needed. */
+static void note_approval(struct run *run)
+{
+	const struct decide_input *in = run->in;
+	bool asks = run->out->verdict == VERDICT_REQUIRE_APPROVAL;
+
+	if (in->approval_words.size == 0 ||
+	    (in->approved ? !run->out->approval_used && !asks : !asks))
+		return;
+	if (asks && run->out->approval_short)
+		note(run, CHECK_POLICY, VERDICT_REQUIRE_APPROVAL,
+		     "%.*s; the rules want more or other people", STR_ARG(in->approval_words));
+	else
+		note(run, CHECK_POLICY, in->approved ? VERDICT_ALLOW : VERDICT_REQUIRE_APPROVAL,
+		     "%.*s", STR_ARG(in->approval_words));
+}
+
 void decide(const struct decide_input *in, struct arena *arena, struct decision *ret)
 {
 	static void (*const checks[])(struct run * run) = {
@@ -314,15 +352,12 @@ void decide(const struct decide_input *in, struct arena *arena, struct decision 
 	ret->verdict = VERDICT_ALLOW;
 	ret->note_count = 0;
 	ret->evaluated = false;
-	ret->approval_used = false;
+	ret->approval_used = ret->approval_short = false;
 	ret->reserve = 0;
 	ret->outcome.obligation_count = ret->outcome.reason_count = 0;
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]) && !denied(&run); i++)
 		checks[i](&run);
-	if (in->approval_words.size > 0 &&
-	    (ret->approval_used || (!in->approved && ret->verdict == VERDICT_REQUIRE_APPROVAL)))
-		note(&run, CHECK_POLICY, in->approved ? VERDICT_ALLOW : VERDICT_REQUIRE_APPROVAL,
-		     "%.*s", STR_ARG(in->approval_words));
+	note_approval(&run);
 	if (denied(&run))
 		ret->reserve = 0;
 }

@@ -129,7 +129,7 @@ enum st document_index(struct reader *r)
 
 #define HEAD                                                                                       \
 	"id", "title", "description", "type", "root", "unit", "agent", "calendars", "sets",        \
-		"context"
+		"context", "activation"
 
 static const char *const tool_members[] = { HEAD, "tools", "others", NULL };
 static const char *const data_members[] = { HEAD, "data_classes", "others", NULL };
@@ -240,6 +240,7 @@ enum st document_load(struct arena *arena, struct str text,
 	TRY(read_type(&r, r.yaml.root, &body));
 	TRY(read_members(&r, body, types[r.document->type].what, types[r.document->type].members));
 	TRY(read_head(&r, body));
+	TRY(read_activation(&r, body));
 	TRY(read_names(&r, body));
 	TRY(types[r.document->type].read(&r, body));
 	TRY(document_index(&r));
@@ -260,6 +261,15 @@ static void list_words(struct buf *buf, const char *before, const struct str_lis
 		buf_printf(buf, " and %zu more", list->count - 8);
 }
 
+static void approval_words(struct buf *buf, const struct rule *rule, const char *words)
+{
+	buf_add_c(buf, words);
+	if (rule->approvers.count == 0)
+		return;
+	buf_add_c(buf, ", ");
+	approvers_words(buf, &rule->approvers);
+}
+
 static void tool_words(struct buf *buf, const struct rule *rule)
 {
 	buf_printf(buf, "tool %.*s", STR_ARG(rule->name));
@@ -268,7 +278,7 @@ static void tool_words(struct buf *buf, const struct rule *rule)
 		buf_printf(buf, " when %.*s", STR_ARG(rule->condition.text));
 	buf_add_c(buf, rule->allow == CHOICE_NO ? " is not allowed" : " is allowed");
 	if (rule->require_approval == CHOICE_YES)
-		buf_add_c(buf, " with a human's approval");
+		approval_words(buf, rule, " with a human's approval");
 }
 
 static void data_words(struct buf *buf, const struct rule *rule)
@@ -293,7 +303,7 @@ static void temporal_words(struct buf *buf, const struct rule *rule)
 	else if (rule->defer)
 		buf_add_c(buf, ": later");
 	else if (rule->require_approval == CHOICE_YES)
-		buf_add_c(buf, ": a human's approval");
+		approval_words(buf, rule, ": a human's approval");
 	else
 		buf_add_c(buf, ": allowed");
 }

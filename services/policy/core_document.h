@@ -46,6 +46,9 @@ MUST_CHECK enum st read_word(struct reader *r, const struct json *node, const ch
 			     const char *const *names, size_t *ret);
 MUST_CHECK enum st need(struct reader *r, const struct json *object, const char *name,
 			const struct json **ret);
+MUST_CHECK enum st read_approvers(struct reader *r, const struct json *node,
+				  struct approvers_said *ret);
+MUST_CHECK enum st read_activation(struct reader *r, const struct json *body);
 uint32_t line_of(struct reader *r, const struct json *node);
 
 MUST_CHECK enum st read_names(struct reader *r, const struct json *body);

@@ -38,6 +38,18 @@ static enum st read_others(struct reader *r, const struct json *body)
 	return ST_OK;
 }
 
+static enum st read_rule_approvers(struct reader *r, const struct json *node, struct rule *rule)
+{
+	const struct json *approvers = json_member(node, "approvers");
+
+	if (!approvers)
+		return ST_OK;
+	if (rule->require_approval != CHOICE_YES)
+		return read_refuse(r, approvers,
+				   "\"approvers\" stands beside \"require_approval: true\"");
+	return read_approvers(r, approvers, &rule->approvers);
+}
+
 /* What tool-access and temporal rules share beside `allow`. */
 static enum st read_limits(struct reader *r, const struct json *node, struct rule *rule)
 {
@@ -47,6 +59,7 @@ static enum st read_limits(struct reader *r, const struct json *node, struct rul
 
 	if (approval)
 		TRY(read_choice(r, approval, "require_approval", &rule->require_approval));
+	TRY(read_rule_approvers(r, node, rule));
 	if (amount) {
 		TRY(read_number(r, amount, "amount_max", 0, AMOUNT_MAX, &rule->amount_max));
 		rule->has_amount_max = true;
@@ -67,8 +80,8 @@ static enum st read_limits(struct reader *r, const struct json *node, struct rul
 static enum st read_tool(struct reader *r, const struct json *node)
 {
 	static const char *const members[] = {
-		"name",       "scope",      "allow", "when", "require_approval",
-		"amount_max", "rate_limit", NULL
+		"name",      "scope",      "allow",      "when", "require_approval",
+		"approvers", "amount_max", "rate_limit", NULL
 	};
 	const struct json *member;
 	struct rule *rule;
@@ -155,9 +168,9 @@ enum st read_data(struct reader *r, const struct json *body)
 
 static enum st read_temporal_rule(struct reader *r, const struct json *node)
 {
-	static const char *const members[] = { "condition",        "tools", "allow",
-					       "require_approval", "defer", "amount_max",
-					       "rate_limit",       NULL };
+	static const char *const members[] = { "condition",        "tools",      "allow",
+					       "require_approval", "approvers",  "defer",
+					       "amount_max",       "rate_limit", NULL };
 	const struct json *member;
 	struct rule *rule;
 

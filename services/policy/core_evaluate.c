@@ -31,6 +31,18 @@ static void say(struct run *run, enum reason_kind kind, enum verdict verdict,
 		out->verdict = verdict;
 }
 
+/* The strictest: people whom every rule would have, and as many as the most demanding wants. */
+static void approvers_add(struct run *run, const struct rule *rule)
+{
+	struct approvers_said *all = &run->out->approvers;
+
+	if (rule->approvers.count == 0)
+		return;
+	all->roles &= rule->approvers.roles;
+	if (rule->approvers.count > all->count)
+		all->count = rule->approvers.count;
+}
+
 static void say_rule(struct run *run, enum reason_kind kind, enum verdict verdict,
 		     const struct rule *rule)
 {
@@ -118,6 +130,7 @@ static void tool_allow(struct run *run, const struct rule *rule)
 			 rule->require_approval == CHOICE_YES ? VERDICT_REQUIRE_APPROVAL
 							      : VERDICT_ALLOW,
 			 rule);
+	approvers_add(run, rule);
 	run->out->tool_allowed = true;
 }
 
@@ -238,6 +251,7 @@ static void run_temporal(struct run *run, const struct document *d)
 		if (condition_test(&rule->condition, &run->e->request) == TRUTH_FALSE)
 			continue;
 		limits_add(run, rule);
+		approvers_add(run, rule);
 		if (!amount_passes(run, rule))
 			say_rule(run, REASON_AMOUNT, VERDICT_DENY, rule);
 		enum verdict verdict = temporal_verdict(rule);
@@ -398,6 +412,7 @@ static void outcome_init(struct outcome *out)
 	out->more_reasons = false;
 	out->in_allowed = out->out_allowed = 0;
 	out->tool_allowed = out->user_allowed = false;
+	out->approvers = (struct approvers_said){ APPROVER_ROLES_ALL, 0 };
 }
 
 static void need_allowed(struct run *run, const struct value *classes, uint32_t allowed)

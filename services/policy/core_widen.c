@@ -8,6 +8,7 @@ struct search {
 	struct candidates *candidates;
 	const struct document *below, *above;
 	struct widening *ret;
+	bool asks_less; /* what was found is about who approves */
 };
 
 static bool found(struct search *s, const struct request *request, const struct rule *below,
@@ -20,8 +21,10 @@ static bool found(struct search *s, const struct request *request, const struct 
 	ret->line_above = line_above;
 	ret->request = request_words(s->arena, request);
 	ret->words = arena_printf(
-		s->arena, "line %u would allow what \"%.*s\" (line %u) denies; for example: %.*s",
-		ret->line, STR_ARG(s->above->id), line_above, STR_ARG(ret->request));
+		s->arena, "line %u would %s \"%.*s\" (line %u) %s; for example: %.*s", ret->line,
+		s->asks_less ? "have fewer or other people approve than" : "allow what",
+		STR_ARG(s->above->id), line_above, s->asks_less ? "asks for" : "denies",
+		STR_ARG(ret->request));
 	return true;
 }
 
@@ -38,6 +41,22 @@ static uint64_t depends_on(const struct document *d, const struct rule *rule)
 	if (rule->has_amount_max)
 		mask |= UINT64_C(1) << ATTRIBUTE_AMOUNT;
 	return mask;
+}
+
+/* Both say who approves, and what the document below says of it altogether is less. */
+static bool asks_less(const struct search *s, const struct rule *below, const struct rule *above,
+		      const struct evaluation *e)
+{
+	struct outcome whole;
+
+	if (below->approvers.count == 0 || above->approvers.count == 0 ||
+	    rule_verdict(s->below, below, e) != VERDICT_REQUIRE_APPROVAL ||
+	    rule_verdict(s->above, above, e) != VERDICT_REQUIRE_APPROVAL)
+		return false;
+	evaluate_document(s->below, e, &whole);
+	return whole.verdict == VERDICT_REQUIRE_APPROVAL &&
+	       (whole.approvers.count < above->approvers.count ||
+		(whole.approvers.roles & ~above->approvers.roles));
 }
 
 static bool contradicts(const struct search *s, const struct rule *below, const struct rule *above,
@@ -85,7 +104,8 @@ static bool search_pair(struct search *s, const struct rule *below, const struct
 		if (c->counts[a] > 0)
 			e.request.attributes[a] = c->items[a][0];
 	for (size_t steps = 0; steps < WIDEN_STEPS_MAX; steps++) {
-		if (contradicts(s, below, above, &e))
+		s->asks_less = asks_less(s, below, above, &e);
+		if (s->asks_less || contradicts(s, below, above, &e))
 			return found(s, &e.request, below, above->line);
 		if (!step(c, digits, &e))
 			return false;
@@ -115,7 +135,8 @@ static bool search_rules(struct search *s)
 {
 	for (size_t i = 0; i < s->below->rule_count; i++) {
 		const struct rule *below = &s->below->rules[i];
-		if (below->allow != CHOICE_YES && below->require_approval != CHOICE_NO)
+		if (below->allow != CHOICE_YES && below->require_approval != CHOICE_NO &&
+		    below->approvers.count == 0)
 			continue;
 		if (search_unlisted(s, below))
 			return true;

@@ -68,7 +68,10 @@ struct decide_input {
 	int64_t spent_today;       /* captured and reserved, in the agent's currency */
 	int64_t phase;             /* of the installation */
 	bool stale;                /* what is known of others is older than its limit */
-	bool approved;             /* a human approved exactly this */
+	bool approved;             /* somebody approved exactly this */
+	const uint32_t *approving; /* roles of each who did */
+	size_t approving_count;
+	uint32_t approver_roles;   /* that let an action through at all */
 	struct str approval_words; /* who approved, or why what was named is no approval; or "" */
 	rate_take take;
 	void *take_context;
@@ -86,9 +89,18 @@ struct decision {
 	struct check_note notes[CHECKS_MAX]; /* of checks other than the policies */
 	bool evaluated;                      /* then `outcome` counts */
 	struct outcome outcome;
-	bool approval_used; /* without the approval it would not have passed */
-	int64_t reserve;    /* to be reserved with the decision; 0: nothing */
+	bool approval_used;  /* without the approval it would not have passed */
+	bool approval_short; /* others or more people have to approve */
+	int64_t reserve;     /* to be reserved with the decision; 0: nothing */
 };
+
+/* What is wanted of those who approve. */
+struct approvers {
+	uint32_t roles;
+	int64_t count;
+};
+/* Of what was decided: the roles that count and that every rule would have. */
+struct approvers approvers_wanted(const struct decide_input *in, const struct outcome *outcome);
 
 /* Words live in `arena`. */
 void decide(const struct decide_input *in, struct arena *arena, struct decision *ret);

@@ -355,7 +355,7 @@ static enum st approval_fill(struct svc_request *req, const struct policy_decide
 	}
 	if (decision->verdict != VERDICT_REQUIRE_APPROVAL)
 		return ST_OK;
-	return approval_ask_fill(req, input->agent, input->tool.operation, &decision->outcome, out);
+	return approval_ask_fill(req, input, &decision->outcome, out);
 }
 
 /* -- evidence and record -- */
@@ -623,22 +623,30 @@ static bool is_stale(const struct policy_service *policy, int64_t now_ms)
 	       now_ms - policy->token_heard_ms > policy->stale_ms;
 }
 
+static void approval_input(const struct approval_found *found, struct decide_input *input)
+{
+	input->approved = found->usable;
+	input->approving = found->approving;
+	input->approving_count = found->approving_count;
+	input->approval_words = found->words;
+}
+
 /* Only where a person would be asked: a pre-approval that covers it stands for the answer. What the
  * first time counted is taken back, since the second counts it again. */
 static enum st decide_in_advance(struct svc_request *req, const struct policy_decide_request *in,
 				 struct decide_input *input, bool record, size_t changes,
 				 struct decision *decision, struct approval_found *found)
 {
+	const struct approvers wanted = approvers_wanted(input, &decision->outcome);
 	struct approval_found in_advance;
 
 	if (decision->verdict != VERDICT_REQUIRE_APPROVAL)
 		return ST_OK;
-	TRY(preapproval_find(req, in, input->agent, input->tool.operation, record, &in_advance));
+	TRY(preapproval_find(req, in, input, &wanted, record, &in_advance));
 	if (!in_advance.usable)
 		return ST_OK;
 	*found = in_advance;
-	input->approved = true;
-	input->approval_words = in_advance.words;
+	approval_input(found, input);
 	meters_undo(req->state, changes);
 	decide(input, req->arena, decision);
 	return ST_OK;
@@ -667,6 +675,7 @@ enum st decision_make(struct svc_request *req, const struct policy_decide_reques
 		.evaluation = &evaluation,
 		.currency = in->has_amount ? str_of(in->amount.currency) : STR(""),
 		.phase = policy->phase,
+		.approver_roles = approver_roles(policy),
 		.stale = is_stale(policy, req->now_ms),
 		.take = take,
 		.take_context = &taking,
@@ -676,8 +685,7 @@ enum st decision_make(struct svc_request *req, const struct policy_decide_reques
 	evaluation_fill(in, agent, &input.tool, req->now_ms, req->arena, &evaluation);
 	token_answer(req, in, &input.tool, number_, &input.token);
 	TRY(approval_find(req, in, input.tool.operation, record, &found));
-	input.approved = found.usable;
-	input.approval_words = found.words;
+	approval_input(&found, &input);
 	if (record)
 		TRY(spent_today(req, in, agent, &spend, &input.spent_today));
 	size_t changes = policy->change_count;

@@ -17,6 +17,11 @@
 #define DOCUMENT_SETS_MAX 64
 #define DOCUMENT_ARENA_BYTES_MAX (16 * 1024 * 1024)
 #define TOOL_INDEX_MAX 4096
+#define APPROVERS_MAX 10 /* people that a rule may want */
+
+/* A role of people as a bit: the role's number in the contract. */
+#define APPROVER_BIT(role) (1u << (unsigned)(role))
+#define APPROVER_ROLES_ALL 0x3eu
 
 enum policy_type {
 	POLICY_TOOL_ACCESS,
@@ -61,6 +66,12 @@ enum detection_action {
 	DETECTION_ESCALATE,
 };
 
+/* Who approves: so many different people who hold one of the roles. */
+struct approvers_said {
+	uint8_t roles;
+	uint8_t count; /* 0: nothing is said of it */
+};
+
 /* One statement. Which members count depends on the document's type. What deciding reads most
  * stands first. */
 struct rule {
@@ -69,9 +80,10 @@ struct rule {
 	bool has_condition;
 	bool has_amount_max;
 	bool defer;
-	bool read, write;      /* data-access: what `allow` says */
-	struct str_list scope; /* tool-access: resources; empty: any */
-	struct str_list tools; /* temporal: empty: any */
+	bool read, write;                /* data-access: what `allow` says */
+	struct approvers_said approvers; /* with require_approval */
+	struct str_list scope;           /* tool-access: resources; empty: any */
+	struct str_list tools;           /* temporal: empty: any */
 	struct rate_limit rate;
 	int64_t amount_max; /* millionths */
 	struct condition condition;
@@ -153,6 +165,9 @@ struct document {
 	uint32_t tool_link_count; /* in tool_groups */
 	uint32_t *pattern_groups; /* groups whose name is a pattern: for tools not in the index */
 
+	struct approvers_said activation; /* of root: who approves changes of what is in force */
+	uint32_t activation_line;
+
 	struct str id;
 	struct str title;
 	struct str node; /* unit path; agent's id or name */
@@ -194,6 +209,8 @@ const char *detection_action_name(enum detection_action action);
 /* "line 12: ledger.write over company-A needs approval", for people. */
 struct str rule_words(const struct document *document, const struct rule *rule,
 		      struct arena *arena);
+/* "2 of steward, approver" */
+void approvers_words(struct buf *buf, const struct approvers_said *said);
 uint64_t tool_hash(struct str tool);
 
 /* Calendars that every installation has until it says otherwise: business_hours, Monday to Friday,

@@ -79,6 +79,8 @@ struct outcome {
 	/* what a level allowed so far; a denial elsewhere still denies */
 	uint32_t in_allowed, out_allowed;
 	bool tool_allowed, user_allowed;
+	/* with require_approval: what all rules that ask for it want together; roles 0: nobody */
+	struct approvers_said approvers; /* count 0: no rule says */
 };
 
 /* No memory, no lock, no clock: `request` carries the time. */

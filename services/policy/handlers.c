@@ -78,6 +78,7 @@ const struct svc_call policy_calls[] = {
 	{ &CALL_POLICY_DOCUMENT_GET, on_document_get },
 	{ &CALL_POLICY_DOCUMENT_LIST, on_document_list },
 	{ &CALL_POLICY_PLAN, on_plan },
+	{ &CALL_POLICY_ACTIVATION_TERMS, on_activation_terms },
 	{ &CALL_POLICY_APPLY, on_apply },
 	{ &CALL_POLICY_ROLLBACK, on_rollback },
 	{ &CALL_POLICY_VERSION_LIST, on_version_list },

@@ -239,30 +239,49 @@ enum st on_replay(struct svc_request *req)
 
 /* -- apply and roll back -- */
 
-static enum st version_make(struct svc_request *req, int64_t version, struct str by,
-			    struct str reason, int64_t rolled_back_to)
+/* One change of what is in force, from its beginning. */
+struct making {
+	const char *operation;
+	struct str by, reason, approval_id;
+	int64_t version, rolled_back_to; /* -1: it is none */
+	struct approval_found approval;  /* usable: used with it */
+};
+
+static enum st making_record(struct svc_request *req, const struct making *m)
+{
+	char id[ID_TEXT_SIZE];
+
+	if (!m->approval.usable)
+		return policy_evidence(req, m->operation, m->by, false);
+	id_make("evd", req->now_ms, id);
+	TRY(activation_use(req, m->approval_id, str_of(id)));
+	return policy_evidence_approved(req, m->operation, m->by, &m->approval, m->approval_id,
+					str_of(id));
+}
+
+static enum st version_make(struct svc_request *req, const struct making *m)
 {
 	struct policy_version_reply *out = req->answer;
-	struct db_value back = DB_I64(rolled_back_to);
+	struct db_value back = DB_I64(m->rolled_back_to);
 	struct db_rows rows;
 
-	back.null = rolled_back_to < 0;
+	back.null = m->rolled_back_to < 0;
 	TRY(db_query(req->tx, &policy_statements[POL_VERSION_INSERT], req->arena, &rows,
-		     DB_I64(version), DB_I64(req->now_ms), DB_TEXT(by), DB_TEXT(reason), back));
+		     DB_I64(m->version), DB_I64(req->now_ms), DB_TEXT(m->by), DB_TEXT(m->reason),
+		     back));
 	out->version = (struct policy_version){
-		.version = version,
+		.version = m->version,
 		.at_ms = req->now_ms,
-		.by = by,
-		.reason = reason,
+		.by = m->by,
+		.reason = m->reason,
 		.documents = db_i64(&rows, 0, 0),
-		.has_rolled_back_to = rolled_back_to >= 0,
-		.rolled_back_to = rolled_back_to >= 0 ? rolled_back_to : 0,
+		.has_rolled_back_to = m->rolled_back_to >= 0,
+		.rolled_back_to = m->rolled_back_to >= 0 ? m->rolled_back_to : 0,
 	};
 	char subject[32];
-	snprintf(subject, sizeof(subject), "%lld", (long long)version);
+	snprintf(subject, sizeof(subject), "%lld", (long long)m->version);
 	TRY(svc_emit(req, &EVT_POLICY_VERSION_ACTIVATED, str_of(subject), &out->version));
-	return policy_evidence(req, rolled_back_to < 0 ? "policy.apply" : "policy.rollback", by,
-			       false);
+	return making_record(req, m);
 }
 
 static enum st version_next(struct svc_request *req, int64_t expected, int64_t *ret)
@@ -289,12 +308,10 @@ static enum st state_set(struct svc_request *req, struct str id, int64_t revisio
 			DB_TEXT(id), DB_I64(revision), DB_I32(state));
 }
 
-/* A refusal for want of a role is evidence too. */
-static enum st allowed_or_noted(struct svc_request *req, const char *operation, struct str *ret_by)
+/* A refusal for want of a role or of an approval is evidence too. */
+static enum st refusal_noted(struct svc_request *req, const char *operation, enum st st)
 {
-	enum st st = activation_allowed(req, ret_by);
-
-	if (st != ST_ROLE_REQUIRED)
+	if (st != ST_ROLE_REQUIRED && st != ST_ACTIVATION_NOT_APPROVED)
 		return st;
 	TRY(policy_evidence(req, operation, req->principal.size > 0 ? req->principal : req->caller,
 			    true));
@@ -302,22 +319,62 @@ static enum st allowed_or_noted(struct svc_request *req, const char *operation, 
 	return st;
 }
 
+/* Takes the lock on what is in force. What this process judged by is what is in force then, or it
+ * is done again. */
+static enum st making_lock(struct svc_request *req, int64_t expected, struct making *m)
+{
+	struct policy_service *policy = req->state;
+
+	TRY(version_next(req, expected, &m->version));
+	return m->version == policy->version + 1 ? ST_OK : ST_SERIALIZATION;
+}
+
 enum st on_apply(struct svc_request *req)
 {
 	const struct policy_apply_request *in = req->body;
+	struct making m = { .operation = "policy.apply",
+			    .reason = in->reason.data ? in->reason : STR("applied"),
+			    .approval_id = in->approval_id,
+			    .rolled_back_to = -1 };
+	char hash[HASH_TEXT_SIZE];
 	struct changes changes;
-	int64_t version;
-	struct str by;
 
-	TRY(allowed_or_noted(req, "policy.apply", &by));
-	/* Takes the lock on what is in force, then looks at it as it is under the lock. */
-	TRY(version_next(req, in->has_expected_version ? in->expected_version : -1, &version));
+	TRY(refusal_noted(req, m.operation, activation_allowed(req, &m.by)));
 	TRY(changes_load(req, in, &changes));
+	const struct loaded *const *items = (const struct loaded *const *)changes.items;
+	TRY(activation_hash_changes(req, items, changes.count, hash));
+	TRY(refusal_noted(req, m.operation,
+			  activation_judge(req, m.operation, hash, in->approval_id, &m.approval)));
+	TRY(making_lock(req, in->has_expected_version ? in->expected_version : -1, &m));
 	TRY(changes_judge(req, &changes));
+	TRY(activation_stays_possible(req, items, changes.count));
 	for (size_t i = 0; i < changes.count; i++)
 		TRY(state_set(req, changes.items[i]->document->id, changes.items[i]->revision,
 			      changes.items[i]->state));
-	return version_make(req, version, by, in->reason.data ? in->reason : STR("applied"), -1);
+	return version_make(req, &m);
+}
+
+enum st on_activation_terms(struct svc_request *req)
+{
+	const struct policy_activation_terms_request *in = req->body;
+	struct policy_activation_terms_reply *out = req->answer;
+	const struct policy_service *policy = req->state;
+	char hash[HASH_TEXT_SIZE];
+	struct changes changes;
+
+	if (in->has_changes == in->has_rollback_to)
+		return svc_refuse(req, ST_MESSAGE_INVALID, "", "say changes or rollback_to");
+	out->version = policy->version;
+	if (in->has_rollback_to) {
+		TRY(activation_hash_rollback(req, in->rollback_to, hash));
+		return activation_ask_fill(req, "policy.rollback", hash, out);
+	}
+	const struct policy_apply_request apply = { .changes = { in->changes.items,
+								 in->changes.count } };
+	TRY(changes_load(req, &apply, &changes));
+	TRY(activation_hash_changes(req, (const struct loaded *const *)changes.items, changes.count,
+				    hash));
+	return activation_ask_fill(req, "policy.apply", hash, out);
 }
 
 static bool version_names(const struct db_rows *rows, struct str id, int64_t revision)
@@ -335,18 +392,24 @@ enum st on_rollback(struct svc_request *req)
 {
 	const struct policy_rollback_request *in = req->body;
 	struct policy_service *policy = req->state;
+	struct making m = { .operation = "policy.rollback",
+			    .reason = in->reason,
+			    .approval_id = in->approval_id,
+			    .rolled_back_to = in->version };
+	char hash[HASH_TEXT_SIZE];
 	struct db_rows rows;
-	int64_t version;
-	struct str by;
 
-	TRY(allowed_or_noted(req, "policy.rollback", &by));
+	TRY(refusal_noted(req, m.operation, activation_allowed(req, &m.by)));
+	TRY(activation_hash_rollback(req, in->version, hash));
 	TRY(db_query(req->tx, &policy_statements[POL_VERSION_GET], req->arena, &rows,
 		     DB_I64(in->version)));
 	if (rows.count == 0)
 		return svc_refuse(req, ST_NOT_FOUND, "/version", "there was no version %lld",
 				  (long long)in->version);
-	/* What this process knows is what is in force: another version in between is a conflict. */
-	TRY(version_next(req, policy->version, &version));
+	TRY(refusal_noted(req, m.operation,
+			  activation_judge(req, m.operation, hash, in->approval_id, &m.approval)));
+	TRY(making_lock(req, -1, &m));
+
 	for (size_t i = 0; i < policy->document_count; i++) {
 		const struct loaded *l = policy->documents[i];
 		if (l->state == DOCUMENT_ACTIVE &&
@@ -357,7 +420,7 @@ enum st on_rollback(struct svc_request *req)
 	for (size_t i = 0; i < ids->count; i++)
 		TRY(state_set(req, ((const struct str *)ids->items)[i],
 			      ((const int64_t *)revisions->items)[i], DOCUMENT_ACTIVE));
-	return version_make(req, version, by, in->reason, in->version);
+	return version_make(req, &m);
 }
 
 enum st on_version_list(struct svc_request *req)

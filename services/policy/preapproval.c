@@ -106,22 +106,21 @@ static enum st covering_find(struct svc_request *req, const struct agent *agent,
 }
 
 enum st preapproval_find(struct svc_request *req, const struct policy_decide_request *in,
-			 const struct agent *agent, uint8_t operation, bool lock,
-			 struct approval_found *ret)
+			 const struct decide_input *input, const struct approvers *wanted,
+			 bool lock, struct approval_found *ret)
 {
 	struct policy_service *policy = req->state;
-	const struct approval_action action = decision_action(in, operation);
-	const struct approvers wanted = { approver_roles(policy), 1 };
+	const struct approval_action action = decision_action(in, input->tool.operation);
 	struct svc_scope scope = svc_scope_of_request(req);
 	struct preapproval given;
 	bool found;
 
 	*ret = (struct approval_found){ 0 };
-	TRY(covering_find(req, agent, &action, &wanted, &given, &found));
+	TRY(covering_find(req, input->agent, &action, wanted, &given, &found));
 	/* Asked without the lock first, so that what nobody approved does not wait for it. */
 	if (found && lock && !policy->meters_locked) {
 		TRY(meters_lock(&scope, policy));
-		TRY(covering_find(req, agent, &action, &wanted, &given, &found));
+		TRY(covering_find(req, input->agent, &action, wanted, &given, &found));
 	}
 	if (!found)
 		return ST_OK;
@@ -129,7 +128,12 @@ enum st preapproval_find(struct svc_request *req, const struct policy_decide_req
 					.preapproval_id = given.id,
 					.use = given.uses + 1,
 					.approver = given.signer.person_id,
-					.approved_ms = given.approved_ms };
+					.approved_ms = given.approved_ms,
+					.approving = ARENA_NEW(req->arena, uint32_t),
+					.approving_count = 1 };
+	if (!ret->approving)
+		return ST_TOO_LARGE;
+	*ret->approving = given.signer.roles;
 	ret->words = arena_printf(req->arena, "%.*s approved such actions in advance, in \"%.*s\"",
 				  STR_ARG(ret->approver), STR_ARG(given.id));
 	return ret->words.data ? ST_OK : ST_TOO_LARGE;

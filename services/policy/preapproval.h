@@ -5,7 +5,6 @@
 #include "action.h"
 #include "decide.h"
 
-#define APPROVER_BIT(role) (1u << (unsigned)(role))
 /* Who may approve in advance, and goes on being one who may. */
 #define PREAPPROVERS                                                                               \
 	(APPROVER_BIT(APPROVAL_APPROVER_ROLE_APPROVER) |                                           \
@@ -27,12 +26,6 @@ struct preapproval {
 	int64_t amount_left;     /* millionths of all uses together */
 	int64_t uses, approved_ms;
 	struct signer signer;
-};
-
-/* What the policy wants of those who approve. */
-struct approvers {
-	uint32_t roles;
-	int64_t count;
 };
 
 /* "*" stands for characters but "/", "**" at the end for any; what leads out ("..") never matches.

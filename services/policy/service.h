@@ -11,7 +11,7 @@
 #include "token_check.h"
 #include "widen.h"
 
-#define POLICY_SCHEMA_VERSION 4
+#define POLICY_SCHEMA_VERSION 5
 #define AGENTS_MAX 100000
 #define DOCUMENTS_MAX 50000
 #define METERS_MAX (1u << 18) /* remembered by a worker; a power of two */
@@ -231,8 +231,10 @@ struct approval_found {
 	struct str words; /* who approved, or why it is not good; .data NULL: none was named */
 	struct str preapproval_id; /* .data NULL: exactly this action was approved */
 	int64_t use;               /* which of the pre-approval's it is */
-	struct str approver;
+	struct str approver;       /* the first of them, for evidence */
 	int64_t approved_ms;
+	uint32_t *approving; /* the roles of each who approved */
+	size_t approving_count;
 };
 /* The action that a request is, for those who approve it. */
 struct approval_action decision_action(const struct policy_decide_request *in, uint8_t operation);
@@ -245,9 +247,11 @@ MUST_CHECK enum st approval_find(struct svc_request *req, const struct policy_de
 MUST_CHECK enum st approval_use(struct svc_request *req, const struct policy_decide_request *in,
 				struct str evidence_id);
 /* What a request for approval says, from the reasons of a decision. */
-MUST_CHECK enum st approval_ask_fill(struct svc_request *req, const struct agent *agent,
-				     uint8_t operation, const struct outcome *outcome,
-				     struct policy_decision *out);
+MUST_CHECK enum st approval_ask_fill(struct svc_request *req, const struct decide_input *input,
+				     const struct outcome *outcome, struct policy_decision *out);
+/* Those of a list of the contract. */
+MUST_CHECK enum st approvers_group(struct arena *arena, uint32_t roles,
+				   struct policy_approver_group **ret);
 enum st on_request_approved(struct svc_event *event);
 enum st on_request_withdrawn(struct svc_event *event);
 MUST_CHECK enum st approvals_forget(struct svc_tick_context *tick);
@@ -255,7 +259,8 @@ MUST_CHECK enum st approvals_forget(struct svc_tick_context *tick);
 /* -- preapproval.c: what a person approved in advance -- */
 /* One that covers the action; `lock`: its uses stay as they are until the transaction ends. */
 MUST_CHECK enum st preapproval_find(struct svc_request *req, const struct policy_decide_request *in,
-				    const struct agent *agent, uint8_t operation, bool lock,
+				    const struct decide_input *input,
+				    const struct approvers *wanted, bool lock,
 				    struct approval_found *ret);
 MUST_CHECK enum st preapproval_use(struct svc_request *req, const struct policy_decide_request *in,
 				   uint8_t operation, const struct approval_found *found,
@@ -264,10 +269,41 @@ enum st on_preapproval_added(struct svc_event *event);
 enum st on_preapproval_revoked(struct svc_event *event);
 MUST_CHECK enum st preapprovals_forget(struct svc_tick_context *tick);
 
+/* An approval by its id, held against an action; nothing is locked. */
+MUST_CHECK enum st approval_check(struct svc_request *req, const struct approval_action *action,
+				  struct str approval_id, struct approval_found *ret);
+
+/* -- activation.c: people approve what is put in force, where the root says so -- */
+struct activation_wanted {
+	struct approvers approvers;
+	const struct document *document; /* that wants most; NULL: none does */
+};
+/* False: no document of the root wants approval. */
+bool activation_wanted_now(const struct policy_service *policy, struct activation_wanted *ret);
+/* ST_ACTIVATION_IMPOSSIBLE when nobody could approve what comes after these changes. */
+MUST_CHECK enum st activation_stays_possible(struct svc_request *req,
+					     const struct loaded *const *changes, size_t count);
+MUST_CHECK enum st activation_hash_changes(struct svc_request *req,
+					   const struct loaded *const *changes, size_t count,
+					   char ret[HASH_TEXT_SIZE]);
+MUST_CHECK enum st activation_hash_rollback(struct svc_request *req, int64_t version,
+					    char ret[HASH_TEXT_SIZE]);
+/* `ret` usable: it has to be used with the change. ST_ACTIVATION_NOT_APPROVED with what to ask. */
+MUST_CHECK enum st activation_judge(struct svc_request *req, const char *tool, const char *hash,
+				    struct str approval_id, struct approval_found *ret);
+MUST_CHECK enum st activation_use(struct svc_request *req, struct str approval_id,
+				  struct str evidence_id);
+MUST_CHECK enum st activation_ask_fill(struct svc_request *req, const char *tool, const char *hash,
+				       struct policy_activation_terms_reply *out);
+
 /* -- act.c: who asks, and evidence of what people do with documents -- */
 MUST_CHECK enum st activation_allowed(struct svc_request *req, struct str *ret_by);
 MUST_CHECK enum st policy_evidence(struct svc_request *req, const char *operation, struct str by,
 				   bool refused);
+/* Of what people approved; its id was made before. */
+MUST_CHECK enum st policy_evidence_approved(struct svc_request *req, const char *operation,
+					    struct str by, const struct approval_found *found,
+					    struct str approval_id, struct str evidence_id);
 
 enum st on_decide(struct svc_request *req);
 enum st on_decide_many(struct svc_request *req);
@@ -284,6 +320,7 @@ enum st on_document_put(struct svc_request *req);
 enum st on_document_get(struct svc_request *req);
 enum st on_document_list(struct svc_request *req);
 enum st on_plan(struct svc_request *req);
+enum st on_activation_terms(struct svc_request *req);
 enum st on_apply(struct svc_request *req);
 enum st on_rollback(struct svc_request *req);
 enum st on_version_list(struct svc_request *req);

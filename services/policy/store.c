@@ -216,16 +216,18 @@ const struct db_statement policy_statements[POL_STATEMENT_COUNT + 1] = {
 			       "" },
 	[POL_APPROVAL_PUT] = { "approval_put",
 			       "INSERT INTO approval (request_id, number, digest, approver, "
-			       "approved_ms, valid_until_ms) VALUES ($1, $2, $3, $4, $5, $6) "
-			       "ON CONFLICT (request_id) DO NOTHING",
-			       "tittii", "" },
+			       "approved_ms, valid_until_ms, approvers, approver_roles) VALUES "
+			       "($1, $2, "
+			       "$3, $4, $5, $6, $7, $8) ON CONFLICT (request_id) DO NOTHING",
+			       "tittiiTN", "" },
 	[POL_APPROVAL_WITHDRAW] = { "approval_withdraw",
 				    "UPDATE approval SET withdrawn = true WHERE request_id = $1",
 				    "t", "" },
 	[POL_APPROVAL_GET] = { "approval_get",
 			       "SELECT digest, approver, valid_until_ms, withdrawn, used_by, "
-			       "approved_ms FROM approval WHERE request_id = $1",
-			       "t", "ttibgi" },
+			       "approved_ms, approvers, approver_roles FROM approval WHERE "
+			       "request_id = $1",
+			       "t", "ttibgiTN" },
 	[POL_APPROVAL_USE] = { "approval_use",
 			       "UPDATE approval SET used_by = $2::uuid WHERE request_id = $1 AND "
 			       "used_by IS NULL",

@@ -42,6 +42,8 @@ enum st approval_ask(struct terminal *t, const struct policy_decide_request *in,
 		     struct problem *problem)
 {
 	const struct policy_approval_ask *ask = decision->ask;
+	struct approval_approver_group group = { 0 };
+	enum approval_approver_role roles[APPROVAL_APPROVER_ROLE_OWNER];
 	struct approval_approval_request_request request = {
 		.agent_id = in->agent_id,
 		.tool = in->tool,
@@ -57,7 +59,16 @@ enum st approval_ask(struct terminal *t, const struct policy_decide_request *in,
 		.rules = { ask->rules.items, ask->rules.count },
 		.has_confidence = in->has_confidence,
 		.confidence = in->confidence,
+		.has_needed = ask->has_needed,
+		.needed = ask->needed,
 	};
+
+	for (size_t i = 0; ask->approvers && i < ask->approvers->roles.count; i++)
+		roles[group.roles.count++] =
+			(enum approval_approver_role)ask->approvers->roles.items[i];
+	group.roles.items = roles;
+	if (group.roles.count > 0)
+		request.approvers = &group;
 
 	return terminal_call(t, &CALL_APPROVAL_APPROVAL_REQUEST, &request, ret, problem);
 }

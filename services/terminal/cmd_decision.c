@@ -340,7 +340,9 @@ enum st cmd_grant_add(struct terminal *t, struct problem *problem)
 	TRY(terminal_confirm(t, "The grant counts from then on.", "grant", problem));
 	change.document_id = d.document_id;
 	change.revision = d.revision;
-	TRY(policy_apply(t, &change, 1, -1, terminal_text(t, "reason"), &version, problem));
+	TRY(policy_change(t, &change, 1, -1, &version, problem));
+	if (version.version < 0) /* people were asked instead */
+		return ST_OK;
 	if (t->json)
 		return terminal_json(t, &policy_version_type, &version);
 	terminal_say(t, "version %lld is in force: %lld documents\n", (long long)version.version,

@@ -13,6 +13,8 @@
 #include "json.h"
 #include "yaml_document.h"
 
+#define ACTIVATION_VALIDITY_S 3600
+
 /* --- files --- */
 
 static int compare_paths(const void *a, const void *b)
@@ -387,25 +389,97 @@ enum st cmd_policy_plan(struct terminal *t, struct problem *problem)
 	return ST_OK;
 }
 
-enum st policy_apply(struct terminal *t, const struct policy_document_change *changes, size_t count,
-		     int64_t expected_version, struct str reason, struct policy_version *ret,
-		     struct problem *problem)
+static enum st activation_ask(struct terminal *t, const struct policy_activation_ask *ask,
+			      struct problem *problem)
+{
+	enum approval_approver_role roles[APPROVAL_APPROVER_ROLE_OWNER];
+	struct approval_approver_group group = { .roles = { roles, ask->approvers.roles.count } };
+	struct approval_approval_request_request request = {
+		.agent_id = ask->agent_id,
+		.tool = ask->tool,
+		.operation = (enum approval_operation)ask->operation,
+		.resource = ask->resource,
+		.parameters_hash = ask->parameters_hash,
+		.on_behalf_of = ask->on_behalf_of,
+		.reason = ask->reason,
+		.summary = terminal_text(t, "reason"),
+		.approvers = &group,
+		.has_needed = true,
+		.needed = ask->needed,
+		.has_validity_s = true,
+		.validity_s = ACTIVATION_VALIDITY_S,
+	};
+	struct approval_approval_reply reply;
+
+	for (size_t i = 0; i < group.roles.count; i++)
+		roles[i] = (enum approval_approver_role)ask->approvers.roles.items[i];
+	TRY(terminal_call(t, &CALL_APPROVAL_APPROVAL_REQUEST, &request, &reply, problem));
+	if (t->json)
+		return terminal_json(t, &approval_approval_reply_type, &reply);
+	terminal_say(t,
+		     "asked: %.*s waits for people until %s\n"
+		     "when it is approved, do the same within an hour with: --approval %.*s\n",
+		     STR_ARG(reply.approval.request_id),
+		     terminal_time(t, reply.approval.deadline_ms),
+		     STR_ARG(reply.approval.request_id));
+	return ST_OK;
+}
+
+/* With --ask people are asked about the change instead of making it, where the root wants that. */
+static enum st activation_asked(struct terminal *t,
+				const struct policy_activation_terms_request *request, bool *ret,
+				struct problem *problem)
+{
+	struct policy_activation_terms_reply reply;
+
+	*ret = false;
+	if (!args_has(&t->args, "ask"))
+		return ST_OK;
+	TRY(terminal_call(t, &CALL_POLICY_ACTIVATION_TERMS, request, &reply, problem));
+	if (!reply.required)
+		return problem_set(problem, ST_USAGE, "",
+				   "nobody has to approve this; leave --ask out");
+	TRY(activation_ask(t, reply.ask, problem));
+	*ret = true;
+	return ST_OK;
+}
+
+enum st policy_apply(struct terminal *t, const struct policy_apply_request *request,
+		     struct policy_version *ret, struct problem *problem)
+{
+	struct policy_version_reply reply;
+
+	TRY(terminal_call(t, &CALL_POLICY_APPLY, request, &reply, problem));
+	*ret = reply.version;
+	return ST_OK;
+}
+
+enum st policy_change(struct terminal *t, const struct policy_document_change *changes,
+		      size_t count, int64_t expected_version, struct policy_version *ret,
+		      struct problem *problem)
 {
 	struct policy_apply_request request = {
 		.changes = { (struct policy_document_change *)(uintptr_t)changes, count },
 		.has_expected_version = expected_version >= 0,
 		.expected_version = expected_version >= 0 ? expected_version : 0,
-		.reason = reason,
+		.reason = terminal_text(t, "reason"),
+		.approval_id = terminal_text(t, "approval"),
 	};
-	struct policy_version_reply reply;
+	const struct policy_activation_terms_request terms = {
+		.has_changes = true,
+		.changes = { request.changes.items, count },
+	};
+	bool asked;
 
-	TRY(terminal_call(t, &CALL_POLICY_APPLY, &request, &reply, problem));
-	*ret = reply.version;
-	return ST_OK;
+	*ret = (struct policy_version){ .version = -1 };
+	TRY(activation_asked(t, &terms, &asked, problem));
+	return asked ? ST_OK : policy_apply(t, &request, ret, problem);
 }
 
 static enum st version_say(struct terminal *t, const struct policy_version *version)
 {
+	if (version->version < 0) /* people were asked instead */
+		return ST_OK;
 	if (t->json)
 		return terminal_json(t, &policy_version_type, version);
 	terminal_say(t, "version %lld is in force: %lld documents\n", (long long)version->version,
@@ -426,8 +500,7 @@ enum st cmd_policy_apply(struct terminal *t, struct problem *problem)
 	plan_say(t, list, &plan);
 	TRY(terminal_confirm(t, "Every decision from then on is made by these documents.", "apply",
 			     problem));
-	TRY(policy_apply(t, list->items, list->count, plan.version, terminal_text(t, "reason"),
-			 &version, problem));
+	TRY(policy_change(t, list->items, list->count, plan.version, &version, problem));
 	return version_say(t, &version);
 }
 
@@ -439,9 +512,8 @@ enum st cmd_policy_shadow(struct terminal *t, struct problem *problem)
 	if (!list)
 		return ST_NO_MEMORY;
 	TRY(changes_read(t, POLICY_DOCUMENT_STATE_SIMULATE, list, problem));
-	TRY(policy_apply(t, list->items, list->count, -1, terminal_text(t, "reason"), &version,
-			 problem));
-	if (!t->json)
+	TRY(policy_change(t, list->items, list->count, -1, &version, problem));
+	if (!t->json && version.version >= 0)
 		terminal_say(t, "%zu documents are evaluated beside what is in force\n",
 			     list->count);
 	return version_say(t, &version);
@@ -457,7 +529,7 @@ static enum st retire(struct terminal *t, struct str document_id, struct problem
 	TRY(terminal_person(t, &person, problem));
 	TRY(terminal_confirm(t, "What the document says does not count from then on.", "retire",
 			     problem));
-	TRY(policy_apply(t, &change, 1, -1, terminal_text(t, "reason"), &version, problem));
+	TRY(policy_change(t, &change, 1, -1, &version, problem));
 	return version_say(t, &version);
 }
 
@@ -474,11 +546,18 @@ enum st cmd_grant_remove(struct terminal *t, struct problem *problem)
 enum st cmd_policy_rollback(struct terminal *t, struct problem *problem)
 {
 	struct policy_rollback_request request = { .version = args_i64(&t->args, "version", 0),
-						   .reason = terminal_text(t, "reason") };
+						   .reason = terminal_text(t, "reason"),
+						   .approval_id = terminal_text(t, "approval") };
+	const struct policy_activation_terms_request terms = { .has_rollback_to = true,
+							       .rollback_to = request.version };
 	struct policy_version_reply reply;
 	struct str person;
+	bool asked;
 
 	TRY(terminal_person(t, &person, problem));
+	TRY(activation_asked(t, &terms, &asked, problem));
+	if (asked)
+		return ST_OK;
 	TRY(terminal_confirm(t, "The documents of that version count from then on.", "rollback",
 			     problem));
 	TRY(terminal_call(t, &CALL_POLICY_ROLLBACK, &request, &reply, problem));

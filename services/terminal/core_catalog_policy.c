@@ -5,6 +5,9 @@
 	NEEDED("what", "PATH|ID", "a file, a folder of *.yaml files, or a stored document's id")
 #define RETIRE MANY("retire", "ID", "take this document out of force with it")
 #define PERSON_KEY PATH("key", "key file of the person who does it; the steward's when left out")
+#define ACTIVATION                                                                                 \
+	FLAG("ask", "ask people to approve it, where the root's documents want that"),             \
+		TEXT("approval", "ID", "what people approved of exactly this")
 #define LEVELS "FULL|READ-WRITE|READONLY|SAFE|NO-SEND|NO-DELETE"
 #define OPERATIONS "create|read|update|delete|list|execute"
 
@@ -76,7 +79,7 @@ const struct command catalog_policy[] = {
 			 "asks.",
 		.example = "piopl policy apply team.yaml --reason \"spring rules\"",
 		.arguments = LIST(WHAT),
-		.options = LIST(REASON, RETIRE, YES, PERSON_KEY),
+		.options = LIST(REASON, ACTIVATION, RETIRE, YES, PERSON_KEY),
 	},
 	{
 		.id = COMMAND_POLICY_SHADOW,
@@ -85,7 +88,7 @@ const struct command catalog_policy[] = {
 		.summary = "have documents evaluated and recorded beside the real verdict",
 		.example = "piopl policy shadow team.yaml --reason \"a week of looking\"",
 		.arguments = LIST(WHAT),
-		.options = LIST(REASON, PERSON_KEY),
+		.options = LIST(REASON, ACTIVATION, PERSON_KEY),
 	},
 	{
 		.id = COMMAND_POLICY_RETIRE,
@@ -94,7 +97,7 @@ const struct command catalog_policy[] = {
 		.summary = "take a document out of force, or out of shadow",
 		.example = "piopl policy retire team-tools --reason \"replaced\"",
 		.arguments = LIST(NEEDED("document", "ID", "its id")),
-		.options = LIST(REASON, YES, PERSON_KEY),
+		.options = LIST(REASON, ACTIVATION, YES, PERSON_KEY),
 	},
 	{
 		.id = COMMAND_POLICY_ROLLBACK,
@@ -104,7 +107,7 @@ const struct command catalog_policy[] = {
 		.example = "piopl policy rollback 3 --reason \"too strict\"",
 		.arguments =
 			LIST(NEEDED_WHOLE("version", "N", 0, POSITION_MAX, "see: policy versions")),
-		.options = LIST(REASON, YES, PERSON_KEY),
+		.options = LIST(REASON, ACTIVATION, YES, PERSON_KEY),
 	},
 	{
 		.id = COMMAND_POLICY_VERSIONS,
@@ -239,7 +242,8 @@ const struct command catalog_policy[] = {
 				NEEDED("resource", "PATTERN", "over what"),
 				CHOICE("level", "LEVEL", LEVELS, "a level"),
 				MANY_CHOICE("operation", "OP", OPERATIONS, "a single operation"),
-				FLAG("deny", "take away instead"), REASON, YES, PERSON_KEY),
+				FLAG("deny", "take away instead"), REASON, ACTIVATION, YES,
+				PERSON_KEY),
 	},
 	{
 		.id = COMMAND_GRANT_REMOVE,
@@ -248,7 +252,7 @@ const struct command catalog_policy[] = {
 		.summary = "take a grant's document out of force",
 		.example = "piopl grant remove studio-templates --reason \"spring is over\"",
 		.arguments = LIST(NEEDED("document", "ID", "the document's id")),
-		.options = LIST(REASON, YES, PERSON_KEY),
+		.options = LIST(REASON, ACTIVATION, YES, PERSON_KEY),
 	},
 	{ .id = COMMAND_NONE },
 };

@@ -47,7 +47,9 @@ static enum st documents_apply(struct terminal *t, const char *folder, const cha
 							 .revision = d.revision,
 							 .state = POLICY_DOCUMENT_STATE_ACTIVE };
 	}
-	TRY(policy_apply(t, changes, count, -1, str_of(reason), &version, problem));
+	const struct policy_apply_request request = { .changes = { changes, count },
+						      .reason = str_of(reason) };
+	TRY(policy_apply(t, &request, &version, problem));
 	t->principal = NULL;
 	demonstration_done(t, "policies, version %lld: %zu documents of %s",
 			   (long long)version.version, count, reason);

@@ -22,9 +22,13 @@ MUST_CHECK enum st policy_files(struct terminal *t, const char *path, struct pol
  * stored. */
 MUST_CHECK enum st policy_put(struct terminal *t, struct str text, struct str note,
 			      struct policy_document *ret, bool *ret_new, struct problem *problem);
-MUST_CHECK enum st policy_apply(struct terminal *t, const struct policy_document_change *changes,
-				size_t count, int64_t expected_version, struct str reason,
+MUST_CHECK enum st policy_apply(struct terminal *t, const struct policy_apply_request *request,
 				struct policy_version *ret, struct problem *problem);
+/* As the command line says: with --reason, by an approval, or people are asked first; then the
+ * version is -1. */
+MUST_CHECK enum st policy_change(struct terminal *t, const struct policy_document_change *changes,
+				 size_t count, int64_t expected_version, struct policy_version *ret,
+				 struct problem *problem);
 
 /* Verdict, reasons and evidence of a decision, for people. */
 void decision_say(struct terminal *t, const struct policy_decision *decision);

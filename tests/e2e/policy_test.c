@@ -290,6 +290,33 @@ static void an_approval_in_advance_is_bounded_and_revocable(void **state)
 	says("no");
 }
 
+#define ACTIVATION                                                                                 \
+	"policy:\\n  id: root-activation\\n  type: validation\\n  root: true\\n  activation: "     \
+	"{require_approval: true}\\n  rules:\\n    - {validation: nothing-else, threshold: 0}\\n"
+
+/* [POL-5] */
+static void what_is_in_force_changes_when_a_person_approved_it(void **state)
+{
+	char id[64];
+
+	(void)state;
+	must(0, run("printf '" ACTIVATION "' >activation.yaml; piopl policy apply "
+		    "activation.yaml --reason r --yes"));
+	must(1, run("piopl policy retire root-activation --reason r --yes"));
+	says("approve first");
+	says("(activation_not_approved)");
+	must(0, run("piopl policy retire root-activation --reason r --yes --ask"));
+	snprintf(id, sizeof(id), "%s", word("apr_"));
+	must(1, run("piopl approval approve %s --yes", id)); /* who asked */
+	must(0, run("piopl approval approve %s --yes " APPROVER, id));
+	must(0, run("for i in $(seq 50); do piopl policy retire root-activation --reason r --yes "
+		    "--approval %s && exit 0; sleep 0.1; done; exit 1",
+		    id));
+	says("is in force");
+	must(2, run("piopl policy retire root-activation --reason r --yes --ask"));
+	says("nobody has to approve this");
+}
+
 /* [GTW-3] */
 static void a_key_for_the_door_is_kept_by_its_owner_alone(void **state)
 {
@@ -372,6 +399,7 @@ int main(void)
 		TEST(a_token_says_all_it_is_and_ends_when_it_is_revoked),
 		TEST(a_person_judges_with_everything_before_them),
 		TEST(an_approval_in_advance_is_bounded_and_revocable),
+		TEST(what_is_in_force_changes_when_a_person_approved_it),
 		TEST(a_key_for_the_door_is_kept_by_its_owner_alone),
 		TEST(an_agent_of_others_is_allowed_denied_and_approved_over_http),
 		TEST(after_a_kill_order_nothing_is_allowed_and_the_tokens_are_dead),

@@ -129,11 +129,11 @@ static inline void expect(struct policy_decision d, enum policy_verdict verdict,
 		fail_msg("\"%s\" is not among the reasons", words);
 }
 
-/* Asks those who hold `role` for what was decided, as an agent does; the request's id. */
-static inline void ask(enum approval_approver_role role, const struct policy_decide_request *in,
-		       const struct policy_decision *d, char ret_id[64], char ret_digest[80])
+/* Asks a group for what was decided, as an agent does; the request's id. */
+static inline void ask_group(struct approval_approver_group group, int64_t needed,
+			     const struct policy_decide_request *in,
+			     const struct policy_decision *d, char ret_id[64], char ret_digest[80])
 {
-	struct approval_approver_group group = { .roles = { &role, 1 } };
 	const struct bus_call_options options = { .principal = "agent:piopl_00001" };
 	struct approval_approval_request_request request = {
 		.agent_id = in->agent_id,
@@ -148,6 +148,8 @@ static inline void ask(enum approval_approver_role role, const struct policy_dec
 		.has_rules = true,
 		.rules = { d->ask->rules.items, d->ask->rules.count },
 		.approvers = &group,
+		.has_needed = true,
+		.needed = needed,
 	};
 	struct approval_approval_reply reply;
 
@@ -157,6 +159,13 @@ static inline void ask(enum approval_approver_role role, const struct policy_dec
 	snprintf(ret_id, 64, "%.*s", STR_ARG(reply.approval.request_id));
 	snprintf(ret_digest, 80, "%.*s", STR_ARG(reply.approval.action_digest));
 	assert_true(reply.wait != NULL);
+}
+
+static inline void ask(enum approval_approver_role role, const struct policy_decide_request *in,
+		       const struct policy_decision *d, char ret_id[64], char ret_digest[80])
+{
+	ask_group((struct approval_approver_group){ .roles = { &role, 1 } }, 1, in, d, ret_id,
+		  ret_digest);
 }
 
 static inline enum st judge(const struct signing_key *key, const char *id, const char *digest,

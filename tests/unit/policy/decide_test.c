@@ -59,7 +59,8 @@ static void reset(const char *tool)
 	w.agent.chain.documents[1] = test_document(&test_arena, data);
 	w.agent.chain.documents[2] = test_document(&test_arena, grants);
 	w.room = 100;
-	w.in = (struct decide_input){ .agent = &w.agent,
+	w.in = (struct decide_input){ .approver_roles = APPROVER_ROLES_ALL,
+				      .agent = &w.agent,
 				      .constitution_hash = STR("sha256:1"),
 				      .evaluation = &w.e,
 				      .currency = STR("GBP"),
@@ -159,6 +160,8 @@ static void tokens_are_needed_valid_and_of_enough_risk(void **state)
 
 static void tiers_bound_risk_and_spending(void **state)
 {
+	static const uint32_t steward = APPROVER_BIT(1);
+
 	(void)state;
 	reset("buy.it");
 	w.agent.tier = 0;
@@ -176,6 +179,8 @@ static void tiers_bound_risk_and_spending(void **state)
 	w.in.tool.reversible = false; /* a human looks at what cannot be undone */
 	assert_int_equal(run().verdict, VERDICT_REQUIRE_APPROVAL);
 	w.in.approved = true;
+	w.in.approving = &steward;
+	w.in.approving_count = 1;
 	passes();
 	/* old news: high risk only */
 	w.in.stale = true;

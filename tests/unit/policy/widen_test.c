@@ -51,6 +51,46 @@ static const struct {
 	{ "policy:\n  id: d\n  type: tool-access\n  root: true\n  others: deny\n  tools:\n"
 	  "    - {name: a, allow: true}\n",
 	  TOOLS "    - {name: b, allow: true}\n", "tool \"b\"" },
+	/* who approves */
+	{ TOOLS "    - {name: a, allow: true, require_approval: true, approvers: {count: 2}}\n",
+	  TOOLS "    - {name: a, allow: true, require_approval: true, approvers: {count: 1}}\n",
+	  "have fewer or other people approve" },
+	{ TOOLS "    - {name: a, allow: true, require_approval: true, approvers: {count: 2}}\n",
+	  TOOLS "    - {name: a, allow: true, require_approval: true, approvers: {count: 2}}\n",
+	  NULL },
+	{ TOOLS "    - {name: a, allow: true, require_approval: true, approvers: {count: 2}}\n",
+	  TOOLS "    - {name: a, allow: true, require_approval: true}\n", NULL },
+	{ TOOLS "    - {name: a, allow: true, require_approval: true}\n",
+	  TOOLS "    - {name: a, allow: true, require_approval: true, approvers: {count: 1}}\n",
+	  NULL },
+	{ TOOLS "    - {name: \"p.*\", allow: true, require_approval: true, approvers: {roles: "
+		"steward}}\n",
+	  TOOLS
+	  "    - {name: p.q, allow: true, require_approval: true, approvers: {roles: [steward, "
+	  "approver]}}\n",
+	  "tool \"p.q\"" },
+	{ TOOLS "    - {name: a, allow: true, require_approval: true, approvers: {roles: [steward, "
+		"approver]}}\n",
+	  TOOLS
+	  "    - {name: a, allow: true, require_approval: true, approvers: {roles: steward, count: "
+	  "3}}\n",
+	  NULL },
+	{ RULES
+	  "    - {condition: \"amount > 10\", require_approval: true, approvers: {count: 2}}\n",
+	  RULES
+	  "    - {condition: \"amount > 20\", require_approval: true, approvers: {count: 1}}\n",
+	  "amount 20.000001" },
+	{ RULES
+	  "    - {condition: \"amount > 10\", require_approval: true, approvers: {count: 2}}\n",
+	  RULES
+	  "    - {condition: \"amount > 20\", require_approval: true, approvers: {count: 1}}\n"
+	  "    - {condition: \"amount > 5\", require_approval: true, approvers: {count: 2}}\n",
+	  NULL },
+	{ RULES
+	  "    - {condition: \"amount > 10\", require_approval: true, approvers: {count: 2}}\n",
+	  RULES
+	  "    - {condition: \"amount < 10\", require_approval: true, approvers: {count: 1}}\n",
+	  NULL },
 	/* amounts: at the boundary and one past */
 	{ TOOLS "    - {name: a, allow: true, amount_max: 100}\n",
 	  TOOLS "    - {name: a, allow: true, amount_max: 100}\n", NULL },
