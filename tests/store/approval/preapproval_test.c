@@ -181,7 +181,11 @@ static void an_unbounded_one_is_refused_and_recorded(void **state)
 	REFUSED(ST_PREAPPROVAL_TOO_WIDE, "/act/payload/uses_max", "preapproval_add", "{\"act\":%s}",
 		signed_by(BOB, APPROVAL_PREAPPROVAL_GRANT_PURPOSE, "%s",
 			  GRANT(BY_AGENT, "accounts/*", "1001")));
-	assert_int_equal(evidence("preapproval.add", "deny", "refused"), before + 3);
+	REFUSED(ST_PREAPPROVAL_UNBOUNDED, "/act/payload/agent_id", "preapproval_add",
+		"{\"act\":%s}",
+		signed_by(BOB, APPROVAL_PREAPPROVAL_GRANT_PURPOSE, "%s",
+			  GRANT("\"agent_id\":\"piopl_00000\"", "policy-versions", "5")));
+	assert_int_equal(evidence("preapproval.add", "deny", "refused"), before + 4);
 }
 
 /* [APR-3] */
