@@ -274,5 +274,8 @@ enum st on_wallet_audit(struct svc_request *req)
 	if (in->wallet_id.data)
 		TRY(wallet_found(req, in->wallet_id, "/wallet_id", &view));
 	out->at_ms = req->now_ms;
+	if (in->has_wallets)
+		return store_audit_page(req->tx, req->arena, in->has_after ? in->after : 0,
+					in->wallets, out);
 	return store_audit(req->tx, req->arena, view.number, out);
 }

@@ -82,6 +82,21 @@
 #define USAGE_UNTIL(time) "least(greatest((" time " - m.from_ms + 59999) / 60000, 0), m.minutes)"
 #define USAGE_BETWEEN(from, to) "(" USAGE_UNTIL(to) " - " USAGE_UNTIL(from) ")"
 
+/* What of the accounts `x` is not as it should be, and before it how many there are. */
+#define AUDIT_FAULTS(transfers)                                                                    \
+	"SELECT 0, 0, count(*), " transfers " FROM x UNION ALL SELECT * FROM (SELECT id, 1, "      \
+	"entries::bigint, balance FROM x WHERE balance <> entries UNION ALL SELECT id, 2, floor, " \
+	"balance FROM x WHERE balance < floor UNION ALL SELECT id, 4, holds::bigint, balance "     \
+	"FROM x WHERE id > 0 AND id % 2 = 1 AND balance <> holds LIMIT 100) AS f"
+/* Wallets whose charges `c` and captures `h` are not what their paid minutes `m` cost. */
+#define AUDIT_UNPAID                                                                               \
+	"SELECT w.number * 2, 3, (coalesce(m.amount, 0) + coalesce(o.used, 0))::bigint, "          \
+	"(coalesce(c.amount, 0) + coalesce(h.amount, 0) + coalesce(o.charged, 0))::bigint FROM "   \
+	"wallet w LEFT JOIN c ON c.wallet = w.number LEFT JOIN h ON h.wallet = w.number LEFT "     \
+	"JOIN m ON m.wallet = w.number LEFT JOIN opening o ON o.account = w.number * 2 WHERE "     \
+	"coalesce(m.amount, 0) + coalesce(o.used, 0) <> coalesce(c.amount, 0) + "                  \
+	"coalesce(h.amount, 0) + coalesce(o.charged, 0) "
+
 const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 	[MTR_MONTH_ENSURE] = { "meter_month_ensure", "SELECT ledger_month_ensure($1)", "i", "b" },
 	[MTR_CURRENCY_FIND] = { "meter_currency_find",
@@ -207,13 +222,8 @@ const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 				 "coalesce(h.amount, 0) AS holds FROM account a LEFT JOIN e ON "
 				 "e.account = a.id LEFT JOIN h ON h.account = a.id LEFT JOIN "
 				 "opening o ON o.account = a.id WHERE $1 = 0 OR "
-				 "a.id IN ($1 * 2, $1 * 2 + 1)) SELECT 0, 0, count(*), "
-				 "(sum(n) / 2)::bigint FROM x UNION ALL SELECT * FROM (SELECT id, "
-				 "1, "
-				 "entries::bigint, balance FROM x WHERE balance <> entries UNION "
-				 "ALL SELECT id, 2, floor, balance FROM x WHERE balance < floor "
-				 "UNION ALL SELECT id, 4, holds::bigint, balance FROM x WHERE id > "
-				 "0 AND id % 2 = 1 AND balance <> holds LIMIT 100) AS f",
+				 "a.id IN ($1 * 2, $1 * 2 + 1)) " AUDIT_FAULTS(
+					 "(sum(n) / 2)::bigint"),
 				 "i", "inii" },
 	[MTR_AUDIT_CHARGES] = { "meter_audit_charges",
 				"WITH c AS (SELECT from_account / 2 AS wallet, sum(amount) AS "
@@ -228,18 +238,56 @@ const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 				"wallet = $1 UNION ALL "
 				"SELECT r.wallet, r.price * " RUN_MINUTES
 				" FROM run r JOIN partition p ON p.id = r.part "
-				"WHERE $1 = 0 OR r.wallet = $1) AS s GROUP BY 1) SELECT w.number * "
-				"2, 3, "
-				"(coalesce(m.amount, 0) + coalesce(o.used, 0))::bigint, "
-				"(coalesce(c.amount, 0) + coalesce(h.amount, 0) + "
-				"coalesce(o.charged, 0))::bigint "
-				"FROM wallet w LEFT JOIN c ON c.wallet = w.number LEFT JOIN h ON "
-				"h.wallet = w.number LEFT "
-				"JOIN m ON m.wallet = w.number LEFT JOIN opening o ON o.account = "
-				"w.number * 2 WHERE coalesce(m.amount, 0) + coalesce(o.used, 0) <> "
-				"coalesce(c.amount, 0) + coalesce(h.amount, 0) + "
-				"coalesce(o.charged, 0) LIMIT 100",
+				"WHERE $1 = 0 OR r.wallet = $1) AS s GROUP BY 1) " AUDIT_UNPAID
+				"LIMIT 100",
 				"i", "inii" },
+
+	[MTR_AUDIT_PAGE] = { "meter_audit_page",
+			     "SELECT coalesce(max(number), 0), count(*) FROM (SELECT number FROM "
+			     "wallet WHERE number > $1 ORDER BY number LIMIT $2) AS w",
+			     "ii", "ii" },
+	[MTR_AUDIT_ACCOUNTS_PAGE] = { "meter_audit_accounts_page",
+				      "WITH e AS (SELECT account, sum(amount) AS amount, sum(n) AS "
+				      "n FROM (SELECT from_account AS account, -amount AS amount, "
+				      "1 AS n FROM transfer WHERE from_account > 0 AND "
+				      "from_account > $1::bigint * 2 + 1 AND from_account <= "
+				      "$2::bigint * 2 + 1 "
+				      "UNION ALL SELECT to_account, amount, (from_account < "
+				      "0)::int FROM transfer WHERE to_account > 0 AND to_account > "
+				      "$1::bigint * 2 + 1 AND to_account <= $2::bigint * 2 + 1) AS "
+				      "l GROUP BY "
+				      "account), h AS (SELECT wallet * 2 + 1 AS account, "
+				      "sum(amount) AS amount FROM hold WHERE state = 1 AND wallet "
+				      "> $1::bigint AND wallet <= $2::bigint GROUP BY wallet), x "
+				      "AS (SELECT a.id, "
+				      "a.balance, a.floor, coalesce(e.amount, 0) + "
+				      "coalesce(o.balance, 0) AS entries, coalesce(e.n, 0) AS n, "
+				      "coalesce(h.amount, 0) AS holds FROM account a LEFT JOIN e "
+				      "ON e.account = a.id LEFT JOIN h ON h.account = a.id LEFT "
+				      "JOIN opening o ON o.account = a.id WHERE a.id > $1::bigint "
+				      "* 2 + 1 "
+				      "AND a.id <= $2::bigint * 2 + 1) " AUDIT_FAULTS(
+					      "sum(n)::bigint"),
+				      "ii", "inii" },
+	[MTR_AUDIT_CHARGES_PAGE] = { "meter_audit_charges_page",
+				     "WITH c AS (SELECT from_account / 2 AS wallet, sum(amount) AS "
+				     "amount FROM transfer WHERE kind = 7 AND from_account > 0 AND "
+				     "from_account > $1::bigint * 2 + 1 AND from_account <= "
+				     "$2::bigint * 2 GROUP "
+				     "BY 1), h AS (SELECT wallet, sum(captured) AS amount FROM "
+				     "hold WHERE sandbox IS NOT NULL AND captured > 0 AND wallet > "
+				     "$1::bigint AND wallet <= $2::bigint GROUP BY 1), m AS "
+				     "(SELECT wallet, "
+				     "sum(amount) AS amount FROM (SELECT wallet, minutes * price "
+				     "AS amount FROM activity WHERE wallet > $1::bigint AND wallet "
+				     "<= $2::bigint "
+				     "UNION ALL SELECT r.wallet, r.price * " RUN_MINUTES
+				     " FROM run r JOIN partition p ON p.id = r.part WHERE r.wallet "
+				     "> $1::bigint AND r.wallet <= $2) AS s GROUP BY "
+				     "1) " AUDIT_UNPAID
+				     "AND w.number > $1::bigint AND w.number <= $2::bigint LIMIT "
+				     "100",
+				     "ii", "inii" },
 
 	/* months of the ledger */
 	[MTR_LEDGER_BEGINS] = { "meter_ledger_begins",

@@ -39,6 +39,9 @@ enum meter_statement {
 	MTR_AUDIT_SUMS,
 	MTR_AUDIT_ACCOUNTS,
 	MTR_AUDIT_CHARGES,
+	MTR_AUDIT_PAGE,
+	MTR_AUDIT_ACCOUNTS_PAGE,
+	MTR_AUDIT_CHARGES_PAGE,
 	MTR_LEDGER_BEGINS,
 	MTR_LEDGER_MONTHS,
 	MTR_LEDGER_CUTS,
@@ -161,6 +164,11 @@ MUST_CHECK enum st store_statement(struct db_tx *tx, struct arena *arena,
 				   size_t *ret_count);
 MUST_CHECK enum st store_audit(struct db_tx *tx, struct arena *arena, int64_t wallet,
 			       struct meter_wallet_audit_reply *ret);
+/* The next `wallets` after a number; of a ledger too large for one statement. That the accounts of
+ * the installation are the sum of their entries follows: what of all accounts sums to zero and what
+ * of the wallets' is their entries', and each transfer has two legs. */
+MUST_CHECK enum st store_audit_page(struct db_tx *tx, struct arena *arena, int64_t after,
+				    int64_t wallets, struct meter_wallet_audit_reply *ret);
 
 /* -- months of the ledger (store_retention.c) -- */
 

@@ -195,6 +195,8 @@ enum st store_statement(struct db_tx *tx, struct arena *arena, const struct stat
 	return ST_OK;
 }
 
+#define FAULTS_MAX 100
+
 static enum st audit_sums(struct db_tx *tx, struct arena *arena,
 			  struct meter_wallet_audit_reply *ret)
 {
@@ -218,40 +220,63 @@ static enum st audit_sums(struct db_tx *tx, struct arena *arena,
 	return ST_OK;
 }
 
-static enum st audit_faults(struct db_tx *tx, const struct db_statement *statement,
-			    struct arena *arena, int64_t wallet,
-			    struct meter_wallet_audit_reply *ret)
+static void audit_take(const struct db_rows *rows, struct meter_wallet_audit_reply *ret)
+{
+	for (size_t i = 0; i < rows->count; i++) {
+		if (db_i64(rows, i, 1) == 0) {
+			ret->accounts += db_i64(rows, i, 2);
+			ret->transfers += db_i64(rows, i, 3);
+			continue;
+		}
+		ret->balanced = false;
+		if (ret->faults.count < FAULTS_MAX)
+			ret->faults.items[ret->faults.count++] = (struct meter_audit_fault){
+				.account = db_i64(rows, i, 0),
+				.rule = (enum meter_audit_fault_rule)db_i64(rows, i, 1),
+				.expected = db_i64(rows, i, 2),
+				.found = db_i64(rows, i, 3),
+			};
+	}
+}
+
+enum st store_audit_page(struct db_tx *tx, struct arena *arena, int64_t after, int64_t wallets,
+			 struct meter_wallet_audit_reply *ret)
 {
 	struct db_rows rows;
 
-	TRY(db_query(tx, statement, arena, &rows, DB_I64(wallet)));
-	for (size_t i = 0; i < rows.count; i++) {
-		if (db_i64(&rows, i, 1) == 0) {
-			ret->accounts += db_i64(&rows, i, 2);
-			ret->transfers += db_i64(&rows, i, 3);
-			continue;
-		}
-		if (ret->faults.count == 100)
-			break;
-		ret->balanced = false;
-		ret->faults.items[ret->faults.count++] = (struct meter_audit_fault){
-			.account = db_i64(&rows, i, 0),
-			.rule = (enum meter_audit_fault_rule)db_i64(&rows, i, 1),
-			.expected = db_i64(&rows, i, 2),
-			.found = db_i64(&rows, i, 3),
-		};
-	}
+	ret->balanced = true;
+	ret->faults.items = ARENA_ARRAY(arena, struct meter_audit_fault, FAULTS_MAX);
+	if (!ret->faults.items)
+		return ST_TOO_LARGE;
+	if (after == 0)
+		TRY(audit_sums(tx, arena, ret));
+	TRY(db_query(tx, STATEMENT(AUDIT_PAGE), arena, &rows, DB_I64(after), DB_I64(wallets)));
+	int64_t last = db_i64(&rows, 0, 0);
+	ret->has_next = db_i64(&rows, 0, 1) == wallets;
+	ret->next = last;
+	if (db_i64(&rows, 0, 1) == 0)
+		return ST_OK;
+	TRY(db_query(tx, STATEMENT(AUDIT_ACCOUNTS_PAGE), arena, &rows, DB_I64(after),
+		     DB_I64(last)));
+	audit_take(&rows, ret);
+	TRY(db_query(tx, STATEMENT(AUDIT_CHARGES_PAGE), arena, &rows, DB_I64(after), DB_I64(last)));
+	audit_take(&rows, ret);
 	return ST_OK;
 }
 
 enum st store_audit(struct db_tx *tx, struct arena *arena, int64_t wallet,
 		    struct meter_wallet_audit_reply *ret)
 {
+	struct db_rows rows;
+
 	ret->balanced = true;
-	ret->faults.items = ARENA_ARRAY(arena, struct meter_audit_fault, 100);
+	ret->faults.items = ARENA_ARRAY(arena, struct meter_audit_fault, FAULTS_MAX);
 	if (!ret->faults.items)
 		return ST_TOO_LARGE;
 	TRY(audit_sums(tx, arena, ret));
-	TRY(audit_faults(tx, STATEMENT(AUDIT_ACCOUNTS), arena, wallet, ret));
-	return audit_faults(tx, STATEMENT(AUDIT_CHARGES), arena, wallet, ret);
+	TRY(db_query(tx, STATEMENT(AUDIT_ACCOUNTS), arena, &rows, DB_I64(wallet)));
+	audit_take(&rows, ret);
+	TRY(db_query(tx, STATEMENT(AUDIT_CHARGES), arena, &rows, DB_I64(wallet)));
+	audit_take(&rows, ret);
+	return ST_OK;
 }

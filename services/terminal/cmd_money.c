@@ -322,6 +322,11 @@ enum st cmd_wallet_statement(struct terminal *t, struct problem *problem)
 
 /* -- the proof -- */
 
+#define AUDIT_FAULTS_MAX 100
+#define AUDIT_WALLETS_FIRST 16
+#define AUDIT_WALLETS_MAX 10000
+#define AUDIT_PAGE_MS 500
+
 static enum st audit_say(struct terminal *t, const struct meter_wallet_audit_reply *r,
 			 struct problem *problem)
 {
@@ -345,15 +350,60 @@ static enum st audit_say(struct terminal *t, const struct meter_wallet_audit_rep
 	return problem_set(problem, ST_CONFLICT, "", "the books do not balance");
 }
 
+/* A page adds to what was found before it. */
+static void audit_add(struct meter_wallet_audit_reply *sum,
+		      const struct meter_wallet_audit_reply *page)
+{
+	sum->balanced = sum->balanced && page->balanced;
+	sum->accounts += page->accounts;
+	sum->transfers += page->transfers;
+	sum->at_ms = page->at_ms;
+	if (page->currencies.count > 0) {
+		sum->currencies.items = page->currencies.items;
+		sum->currencies.count = page->currencies.count;
+	}
+	for (size_t i = 0; i < page->faults.count && sum->faults.count < AUDIT_FAULTS_MAX; i++)
+		sum->faults.items[sum->faults.count++] = page->faults.items[i];
+}
+
+/* Pages grow and shrink with what they take, so that the size of the books does not matter. */
+static enum st audit_all(struct terminal *t, struct meter_wallet_audit_reply *ret,
+			 struct problem *problem)
+{
+	struct meter_wallet_audit_request request = { .has_wallets = true,
+						      .wallets = AUDIT_WALLETS_FIRST };
+	struct meter_wallet_audit_reply page = { .has_next = true };
+
+	*ret = (struct meter_wallet_audit_reply){ .balanced = true };
+	ret->faults.items = ARENA_ARRAY(&t->arena, struct meter_audit_fault, AUDIT_FAULTS_MAX);
+	if (!ret->faults.items)
+		return ST_TOO_LARGE;
+	while (page.has_next) {
+		uint64_t began_ns = clock_mono_ns();
+		TRY(terminal_call(t, &CALL_METER_WALLET_AUDIT, &request, &page, problem));
+		uint64_t took_ms = (clock_mono_ns() - began_ns) / 1000000;
+		audit_add(ret, &page);
+		request.has_after = true;
+		request.after = page.next;
+		if (took_ms < AUDIT_PAGE_MS && request.wallets <= AUDIT_WALLETS_MAX / 2)
+			request.wallets *= 2;
+		else if (took_ms > 4 * AUDIT_PAGE_MS && request.wallets > 1)
+			request.wallets /= 2;
+	}
+	return ST_OK;
+}
+
 enum st cmd_wallet_audit(struct terminal *t, struct problem *problem)
 {
 	struct meter_wallet_audit_request request = { .wallet_id = terminal_text(t, "wallet") };
 	struct meter_wallet_audit_reply reply;
-	bool printed;
 
-	TRY(terminal_ask(t, &CALL_METER_WALLET_AUDIT, &request, &reply, &printed, problem));
-	if (!printed)
+	TRY(request.wallet_id.data
+		    ? terminal_call(t, &CALL_METER_WALLET_AUDIT, &request, &reply, problem)
+		    : audit_all(t, &reply, problem));
+	if (!t->json)
 		return audit_say(t, &reply, problem);
+	TRY(terminal_json(t, CALL_METER_WALLET_AUDIT.reply, &reply));
 	return reply.balanced ? ST_OK
 			      : problem_set(problem, ST_CONFLICT, "", "the books do not balance");
 }

@@ -159,6 +159,7 @@ int main(int argc, char **argv)
 		{ bench_refusal, { "revoke.p99_ms", "kill.p99_ms" } },
 		{ bench_gateway, { "gateway.rps", "gateway.idle" } },
 		{ bench_ledger, { "wallet.transfer", "wallet.batch", "wallet.hot" } },
+		{ bench_ledger_audit, { "wallet.audit_s" } },
 		{ bench_meter,
 		  { "meter.tick_100k_s", "meter.tick_1m_s", "meter.bytes_per_minute",
 		    "horizon.recompute_100k_s" } },

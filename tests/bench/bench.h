@@ -65,6 +65,7 @@ void bench_token_issue(void);
 void bench_refusal(void);
 void bench_gateway(void);
 void bench_ledger(void);
+void bench_ledger_audit(void);
 void bench_meter(void);
 
 #endif

@@ -198,6 +198,78 @@ void bench_ledger(void)
 	stack_stop(&stack);
 }
 
+/* -- the proof -- */
+
+#define DEPOSITS 50 /* a wallet */
+
+/* The same as `piopl wallet audit` asks it: page by page. */
+static double audit_pages(struct stack *stack, int64_t transfers)
+{
+	struct meter_wallet_audit_request request = { .has_wallets = true,
+						      .wallets = 2000,
+						      .has_after = true };
+	struct meter_wallet_audit_reply reply = { .has_next = true };
+	struct problem problem = { 0 };
+	double begin = bench_seconds();
+	int64_t counted = 0;
+
+	while (reply.has_next) {
+		if (stack_call(stack, &CALL_METER_WALLET_AUDIT, &request, &reply, &problem) !=
+		    ST_OK)
+			give_up("the audit of a page failed");
+		counted += reply.transfers;
+		request.after = reply.next;
+	}
+	if (counted != transfers)
+		give_up("the pages of the audit are not the whole");
+	return bench_seconds() - begin;
+}
+
+/* Every balance of a ledger of `transfers` (two entries each) recomputed, over the bus. */
+static double audit_run(struct stack *stack, int64_t transfers)
+{
+	struct meter_wallet_audit_request request = { 0 };
+	struct meter_wallet_audit_reply reply;
+	struct problem problem = { 0 };
+	long long wallets = (long long)(transfers / DEPOSITS), now_ms = (long long)clock_now_ms();
+
+	wallets_fill(stack, wallets);
+	sql(stack, "SELECT meter.ledger_month_ensure(%lld)", now_ms);
+	for (int k = 1; k <= DEPOSITS; k++)
+		sql(stack,
+		    "INSERT INTO meter.transfer (at_ms, from_account, to_account, amount, "
+		    "to_balance, kind) SELECT %lld, -1000, 2 * i, 1000000000000 / %d, %d * "
+		    "(1000000000000 / %d), 1 FROM generate_series(1, %lld) AS i",
+		    now_ms, DEPOSITS, k, DEPOSITS, wallets);
+	sql(stack, "VACUUM ANALYZE meter.transfer");
+	stack_service_start(stack, "meter", NULL);
+	double begin = bench_seconds();
+	enum st st = stack_call(stack, &CALL_METER_WALLET_AUDIT, &request, &reply, &problem);
+	double took = bench_seconds() - begin;
+	if (st != ST_OK || !reply.balanced || reply.transfers != transfers)
+		give_up("the audit of the large ledger does not balance");
+	return took;
+}
+
+void bench_ledger_audit(void)
+{
+	static const char *const names[] = { "meter", NULL };
+	int64_t transfers = bench_size("BENCH_AUDIT", 1000000);
+	struct stack stack;
+	char note[160];
+
+	stack_start(&stack,
+		    &(struct harness_options){ .postgres = true, .nats = true, .durable = true },
+		    names);
+	double took = audit_run(&stack, transfers);
+	snprintf(note, sizeof(note),
+		 "%lld transfers, two entries each, on %lld wallets; one answer; by page %.2f s",
+		 (long long)transfers, (long long)(transfers / DEPOSITS),
+		 audit_pages(&stack, transfers));
+	bench_row("wallet.audit_s", took, "s", 0, note);
+	stack_stop(&stack);
+}
+
 /* -- the tick -- */
 
 static void fleet_fill(struct stack *stack, int64_t sandboxes)

@@ -165,12 +165,10 @@ static void books_balance(void)
 	assert_true(reply.balanced);
 }
 
-/* Everybody is gone by the end of what is paid, though nobody could tell them, and though their
- * clocks are wrong. Afterwards nothing more was charged than was paid for until then. */
-static void cut_off(const char *owner, void (*cut)(void), void (*mend)(void))
+/* A fleet that has run for some minutes, each with another error of its clock. */
+static void fleet_ready(const char *owner)
 {
 	static const int64_t skews[SIMULATED] = { -METER_CLOCK_SKEW_MS, 0, METER_CLOCK_SKEW_MS };
-	int64_t until_ms[SIMULATED];
 
 	wallet_ready(owner, 1000000);
 	for (size_t i = 0; i < SIMULATED; i++)
@@ -181,6 +179,15 @@ static void cut_off(const char *owner, void (*cut)(void), void (*mend)(void))
 		passed(STEP_MS);
 	for (size_t i = 0; i < SIMULATED; i++)
 		assert_true(fleet[i].runs);
+}
+
+/* Everybody is gone by the end of what is paid, though nobody could tell them, and though their
+ * clocks are wrong. Afterwards nothing more was charged than was paid for until then. */
+static void cut_off(const char *owner, void (*cut)(void), void (*mend)(void))
+{
+	int64_t until_ms[SIMULATED];
+
+	fleet_ready(owner);
 	cut();
 	assert_false(runner_asks());
 	for (size_t i = 0; i < SIMULATED; i++)
@@ -260,6 +267,70 @@ static void a_lost_bus_stops_compute(void **state)
 	cut_off("bea", nats_cut, nats_mend);
 }
 
+/* What the meter has paid of one that it believes to run. */
+static int64_t paid_until(const struct simulated *s)
+{
+	char sql[600];
+
+	snprintf(sql, sizeof(sql),
+		 "SELECT r.from_ms + 60000 * (1 + greatest((p.paid_through_ms - r.from_ms - 1) / "
+		 "60000, 0)) FROM meter.run r JOIN meter.partition p ON p.id = r.part JOIN "
+		 "meter.sandbox s ON s.number = r.sandbox WHERE s.sandbox_id = '%s'",
+		 s->id);
+	return harness_sql_i64(stack.harness, sql);
+}
+
+static void ended_are_told(void)
+{
+	for (size_t i = 0; i < SIMULATED; i++) {
+		struct meter_sandbox_end_request end = { .sandbox_id = str_of(fleet[i].id),
+							 .has_ended_at_ms = true,
+							 .ended_at_ms = fleet[i].ended_ms };
+		struct meter_sandbox_reply reply;
+		called(&CALL_METER_SANDBOX_END, &end, &reply);
+		assert_int_equal(reply.sandbox.state, METER_SANDBOX_STATE_ENDED);
+		assert_int_equal(reply.sandbox.reason, METER_STOP_REASON_RUNNER);
+	}
+}
+
+/* [MET-3] [MET-1] The meter and its database live and only the bus is gone: nobody can tell the
+ * runner, it ends what it runs by itself, and what ran was paid. The meter pays on, for it cannot
+ * know, until it is told that they have ended. */
+static void a_bus_that_is_lost_alone_stops_compute(void **state)
+{
+	int64_t until_ms[SIMULATED], minutes[SIMULATED];
+
+	(void)state;
+	fleet_ready("eve");
+	harness_nats_stop(stack.harness);
+	assert_false(runner_asks());
+	for (size_t i = 0; i < SIMULATED; i++)
+		until_ms[i] = fleet[i].lease_until_ms;
+	for (int step = 1; step <= 300; step++) {
+		assert_int_equal(clock_advance(CHECK_MS), ST_OK);
+		runner_step();
+		if (step % 15 == 0)
+			assert_true(harness_wait_for(ticked, NULL, 20000));
+		for (size_t i = 0; i < SIMULATED && step % 15 == 0; i++)
+			assert_true(!fleet[i].runs || clock_now_ms() < paid_until(&fleet[i]));
+	}
+	for (size_t i = 0; i < SIMULATED; i++) {
+		assert_false(fleet[i].runs);
+		assert_true(fleet[i].ended_ms <= until_ms[i]);
+		assert_true(paid_until(&fleet[i]) > until_ms[i]);
+	}
+	harness_nats_start(stack.harness);
+	ended_are_told();
+	for (size_t i = 0; i < SIMULATED; i++)
+		minutes[i] = sandbox_value(&fleet[i], "minutes");
+	passed(3 * MINUTE_MS);
+	for (size_t i = 0; i < SIMULATED; i++) {
+		assert_int_equal(sandbox_value(&fleet[i], "minutes"), minutes[i]);
+		assert_true(sandbox_value(&fleet[i], "ended_ms") <= until_ms[i]);
+	}
+	books_balance();
+}
+
 /* [MET-3] */
 static void a_lost_database_stops_compute(void **state)
 {
@@ -310,6 +381,7 @@ int main(void)
 		cmocka_unit_test(a_dead_meter_stops_compute),
 		cmocka_unit_test(a_lost_database_stops_compute),
 		cmocka_unit_test(a_lost_bus_stops_compute),
+		cmocka_unit_test(a_bus_that_is_lost_alone_stops_compute),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }

@@ -273,6 +273,8 @@ static inline void books_balance(void)
 			(long long)audit->faults.items[i].expected,
 			(long long)audit->faults.items[i].found);
 	assert_true(audit->balanced);
+	OK("wallet_audit", "{\"wallets\":10000}"); /* the same by page */
+	assert_true(((const struct meter_wallet_audit_reply *)world.answer)->balanced);
 	assert_int_equal(sql_i64("SELECT sum(balance) FROM meter.account"), 0);
 }
 

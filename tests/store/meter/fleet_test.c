@@ -416,6 +416,8 @@ static void sandboxes_compare(void)
 		const struct sandbox_view *s = &views.items[i];
 		const struct judged *j = judged_of[s->number];
 		bool stops = j->reason != METER_STOP_REASON_NONE;
+		assert_true(s->paid_until_ms <
+			    world.now_ms + world.meter.margin_ms + 2 * MINUTE_MS);
 		if (s->reason != j->reason || s->minutes != j->minutes ||
 		    s->stop_at_ms != j->stop_at_ms ||
 		    s->paid_until_ms != j->run.from_ms + j->minutes * MINUTE_MS ||

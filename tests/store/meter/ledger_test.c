@@ -267,6 +267,50 @@ static void the_audit_finds_what_does_not_add_up(void **state)
 	books_balance();
 }
 
+/* [WAL-4] page by page it finds what the whole finds, and counts every transfer once */
+static void the_audit_goes_by_page(void **state)
+{
+	OK("wallet_audit", "{}");
+	struct meter_wallet_audit_reply whole =
+		*(const struct meter_wallet_audit_reply *)world.answer;
+	int64_t wallets = sql_i64("SELECT count(*) FROM meter.wallet");
+	int64_t victim = sql_i64("SELECT max(number) / 2 FROM meter.wallet");
+
+	(void)state;
+	assert_true(wallets >= 12);
+	for (int64_t size = 1; size <= wallets + 1; size += 3) {
+		int64_t accounts = 0, transfers = 0, after = 0, pages = 0, found = 0;
+		harness_sql(world.harness,
+			    size == 4 ? "UPDATE meter.account SET balance = balance + 7 "
+					"WHERE id = (SELECT max(number) / 2 * 2 FROM "
+					"meter.wallet)"
+				      : "SELECT 1");
+		bool more = true;
+		while (more) {
+			OK("wallet_audit", "{\"wallets\":%lld,\"after\":\"%lld\"}", (long long)size,
+			   (long long)after);
+			const struct meter_wallet_audit_reply *page = world.answer;
+			assert_int_equal(page->currencies.count > 0, after == 0);
+			accounts += page->accounts;
+			transfers += page->transfers;
+			for (size_t i = 0; i < page->faults.count; i++)
+				assert_int_equal(page->faults.items[i].account, 2 * victim);
+			found += (int64_t)page->faults.count;
+			more = page->has_next;
+			assert_true(!more || page->next > after);
+			after = page->next;
+			pages++;
+		}
+		assert_int_equal(accounts, 2 * wallets);
+		assert_int_equal(transfers, whole.transfers);
+		assert_int_equal(pages, wallets / size + 1);
+		assert_int_equal(found, size >= 4);
+	}
+	harness_sql(world.harness, "UPDATE meter.account SET balance = balance - 7 WHERE id = "
+				   "(SELECT max(number) / 2 * 2 FROM meter.wallet)");
+	books_balance();
+}
+
 static void wallets_are_listed_by_owner(void **state)
 {
 	(void)state;
@@ -327,6 +371,7 @@ int main(void)
 		cmocka_unit_test(a_statement_adds_up),
 		cmocka_unit_test(the_database_itself_keeps_the_books),
 		cmocka_unit_test(the_audit_finds_what_does_not_add_up),
+		cmocka_unit_test(the_audit_goes_by_page),
 		cmocka_unit_test(wallets_are_listed_by_owner),
 		cmocka_unit_test(the_clock_may_jump),
 	};

@@ -161,6 +161,30 @@ static void minutes_are_paid_once_whenever_the_ticks_come(void **state)
 	}
 }
 
+/* [MET-1] [MET-3] how far ahead a lease can be paid: less than the margin and two minutes, of which
+ * one is the step of the partition and one the minute it ends in; nothing smaller holds */
+static void a_lease_is_ahead_by_less_than_the_margin_and_two_minutes(void **state)
+{
+	int64_t worst_ms = 0;
+
+	(void)state;
+	for (int round = 0; round < ROUNDS; round++) {
+		int64_t margin_ms = 10000 + any(35001), through_ms = 600000, from_ms = any(600000);
+		int64_t now_ms = through_ms - margin_ms + any(180000);
+		int64_t next_ms = paid_through_next(through_ms, now_ms, margin_ms);
+		int64_t until_ms = from_ms + minutes_paid(from_ms, next_ms) * MINUTE_MS;
+		if (next_ms > through_ms)
+			assert_true(until_ms - now_ms < margin_ms + 2 * MINUTE_MS);
+	}
+	/* a tick a millisecond after it is due, minutes that begin a millisecond too early */
+	for (int64_t from_ms = 0; from_ms < MINUTE_MS; from_ms++) {
+		int64_t next_ms = paid_through_next(600000, 580001, 20000);
+		int64_t ahead_ms = from_ms + minutes_paid(from_ms, next_ms) * MINUTE_MS - 580001;
+		worst_ms = ahead_ms > worst_ms ? ahead_ms : worst_ms;
+	}
+	assert_int_equal(worst_ms, 20000 + 2 * MINUTE_MS - 2);
+}
+
 static void minutes_at_the_edges(void **state)
 {
 	(void)state;
@@ -476,6 +500,7 @@ int main(void)
 		cmocka_unit_test(each_refusal_of_a_posting_has_its_code),
 		cmocka_unit_test(accounts_are_numbered_so_that_they_tell_their_wallet),
 		cmocka_unit_test(minutes_are_paid_once_whenever_the_ticks_come),
+		cmocka_unit_test(a_lease_is_ahead_by_less_than_the_margin_and_two_minutes),
 		cmocka_unit_test(minutes_at_the_edges),
 		cmocka_unit_test(prices_are_rounded_up_part_by_part),
 		cmocka_unit_test(months_follow_the_calendar),
