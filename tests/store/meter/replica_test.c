@@ -98,8 +98,10 @@ static struct svc_scope slow_tick(int64_t partition)
 
 static int64_t behind(void)
 {
+	int64_t due_ms = world.now_ms + world.meter.margin_ms;
+
 	return sql_i64("SELECT count(*) FROM meter.partition WHERE paid_through_ms < %lld",
-		       (long long)(world.now_ms + world.meter.margin_ms));
+		       (long long)due_ms);
 }
 
 /* [MET-6] the partitions are shared out: nobody waits for a slow one, and its charges are its own
