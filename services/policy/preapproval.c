@@ -150,8 +150,8 @@ enum st preapproval_use(struct svc_request *req, const struct policy_decide_requ
 
 	ASSERT(((struct policy_service *)req->state)->meters_locked);
 	TRY(action_digest(&action, req->arena, digest));
-	/* Revoked since it was read, or past a bound: nothing is let through. */
-	TRY(db_write(req->tx, sql(POL_PREAPPROVAL_USE), 1, ST_CONFLICT,
+	/* Revoked since it was read: it is decided again, and a person asked. */
+	TRY(db_write(req->tx, sql(POL_PREAPPROVAL_USE), 1, ST_SERIALIZATION,
 		     DB_TEXT(found->preapproval_id), DB_I64(found->use),
 		     DB_I64(in->has_amount ? in->amount.micros : 0)));
 	struct policy_preapproval_used event = {

@@ -319,7 +319,184 @@ static void a_signer_without_the_role_approved_nothing(void **state)
 	harness_sql(stack.harness, "UPDATE policy.person SET removed = false WHERE name = 'Bob'");
 }
 
+/* -- a call that is refused halfway -- */
+
+struct counted {
+	int64_t uses, decisions, evidence, told, spent;
+};
+
+static struct counted counted_now(const char *id)
+{
+	return (struct counted){
+		.uses = uses_of(id),
+		.decisions = harness_sql_i64(stack.harness, "SELECT count(*) FROM policy.decision"),
+		.evidence = harness_sql_i64(stack.harness, "SELECT count(*) FROM " EVIDENCE_IDS),
+		.told = harness_sql_i64(stack.harness, "SELECT count(*) FROM policy.outbox WHERE "
+						       "type = 'policy.preapproval.used'"),
+		.spent =
+			harness_sql_i64(stack.harness, "SELECT used FROM policy.meter WHERE number "
+						       "= 1 AND kind = 'spend'"),
+	};
+}
+
+#define CALLS 16 /* at once, so that refused ones share a commit with good ones */
+#define CALL_EVALUATIONS 3
+#define EACH_MICROS 10000
+
+static struct bus_ask *evaluations_begin(const char *tool, const char *last_subject)
+{
+	struct policy_access_entity subject = { .type = STR("agent"), .id = STR("piopl_00001") };
+	struct policy_access_entity last = { .type = STR("agent"), .id = str_of(last_subject) };
+	struct policy_access_action action = { .name = str_of(tool) };
+	struct policy_access_entity half = { .type = STR("template"), .id = STR("half/1") };
+	struct policy_access_evaluation items[CALL_EVALUATIONS] = {
+		{ .resource = &half },
+		{ .resource = &half },
+		{ .resource = &half, .subject = &last },
+	};
+	struct policy_access_evaluations_request request = {
+		.subject = &subject,
+		.action = &action,
+		.evaluations = { items, CALL_EVALUATIONS },
+	};
+	const struct bus_call_options options = { .timeout_ms = 10000 };
+	struct json *context;
+	struct bus_ask *ask;
+
+	must_be(json_parse(&stack.arena,
+			   STR("{\"confidence\":0.95,\"amount\":{\"amount\":\"0.01\","
+			       "\"currency\":\"GBP\"}}"),
+			   &context, NULL),
+		ST_OK);
+	request.context = context;
+	must_be(bus_ask_begin(stack.bus, &CALL_POLICY_ACCESS_EVALUATIONS, &request, &options,
+			      &stack.arena, &ask, &problem),
+		ST_OK);
+	return ask;
+}
+
+static void evaluations_end(struct bus_ask *ask, enum st wanted)
+{
+	struct policy_access_evaluations_reply reply;
+
+	problem = (struct problem){ 0 };
+	must_be(bus_ask_end(ask, &stack.arena, &reply, &problem), wanted);
+	for (size_t i = 0; wanted == ST_OK && i < CALL_EVALUATIONS; i++)
+		assert_true(reply.evaluations.items[i].decision);
+}
+
+/* [POL-15] [APR-6] The third of three is refused: of the two before it nothing stays. Of calls made
+ * in between all three are counted once. */
+static void halfway(const char *tool, bool uses)
+{
+	struct bus_ask *refused[CALLS], *good[CALLS];
+	const int64_t counted = CALLS * CALL_EVALUATIONS, used = uses ? counted : 0;
+	struct counted before, after;
+	char id[64];
+
+	agent_may_spend(1, "1000");
+	preapprove(AGENT, TOOL, "create", "half/*", 1000, id);
+	before = counted_now(id);
+	for (int i = 0; i < CALLS; i++) {
+		good[i] = evaluations_begin(tool, "piopl_00001");
+		refused[i] = evaluations_begin(tool, "nobody");
+	}
+	for (int i = 0; i < CALLS; i++) {
+		evaluations_end(good[i], ST_OK);
+		evaluations_end(refused[i], ST_MESSAGE_INVALID);
+	}
+	after = counted_now(id);
+	assert_int_equal(after.uses, before.uses + used);
+	assert_int_equal(after.decisions, before.decisions + counted);
+	assert_int_equal(after.evidence, before.evidence + counted);
+	assert_int_equal(after.told, before.told + used);
+	assert_int_equal(after.spent, before.spent + counted * EACH_MICROS);
+}
+
+static void a_call_refused_halfway_counts_nothing(void **state)
+{
+	(void)state;
+	halfway(TOOL, true);
+	halfway("asset.make", false); /* nothing but counters in memory */
+}
+
+/* -- revocation while it is used -- */
+
+#define LOAD_CLIENTS 4
+
+struct user {
+	pthread_t thread;
+	int64_t allowed, asked, other, last_begun_ns;
+};
+
+static volatile bool over;
+
+static void *user_run(void *context)
+{
+	struct policy_decide_request in = publish_on("load/1");
+	struct problem faults = { 0 };
+	struct user *user = context;
+	struct policy_decision d;
+	struct arena arena;
+	struct bus *bus;
+
+	arena_init(&arena, 4 << 20);
+	if (bus_open(&(struct bus_options){ .url = harness_nats_url(stack.harness),
+					    .name = "external",
+					    .sending = BUS_SEND_AT_ONCE },
+		     &bus, &faults) != ST_OK)
+		return NULL;
+	while (!over) {
+		int64_t begun_ns = (int64_t)clock_mono_ns();
+		arena_reset(&arena);
+		enum st st = bus_call(bus, &CALL_POLICY_DECIDE, &in, NULL, &arena, &d, &faults);
+		if (st == ST_OK && d.verdict == POLICY_VERDICT_ALLOW) {
+			user->allowed++;
+			user->last_begun_ns = begun_ns;
+		} else if (st == ST_OK && d.verdict == POLICY_VERDICT_REQUIRE_APPROVAL) {
+			user->asked++;
+		} else {
+			user->other++;
+		}
+	}
+	bus_close(bus);
+	arena_free(&arena);
+	return NULL;
+}
+
+/* [APR-6] Nothing that begins after the revocation is known passes; nothing fails for it; and every
+ * use that passed is counted at both ends. */
+static void a_revocation_under_load_ends_it(void **state)
+{
+	struct user users[LOAD_CLIENTS] = { 0 };
+	int64_t allowed = 0, known_ns;
+	char id[64], sql[200];
+
+	(void)state;
+	preapprove(AGENT, TOOL, "create", "load/*", 1000, id);
+	for (int i = 0; i < LOAD_CLIENTS; i++)
+		pthread_create(&users[i].thread, NULL, user_run, &users[i]);
+	usleep(200000);
+	revoked(id);
+	known_ns = (int64_t)clock_mono_ns();
+	usleep(200000);
+	over = true;
+	for (int i = 0; i < LOAD_CLIENTS; i++) {
+		pthread_join(users[i].thread, NULL);
+		allowed += users[i].allowed;
+		assert_true(users[i].allowed > 0 && users[i].asked > 0);
+		assert_int_equal(users[i].other, 0);
+		assert_true(users[i].last_begun_ns < known_ns);
+	}
+	assert_int_equal(uses_of(id), allowed);
+	snprintf(sql, sizeof(sql),
+		 "SELECT (uses = %lld)::int FROM approval.preapproval WHERE preapproval_id = '%s'",
+		 (long long)allowed, id);
+	wait_sql(sql);
+}
+
 /* [APR-6] The last test: it moves the clock. */
+
 static void its_time_ends_it(void **state)
 {
 	char id[64];
@@ -352,6 +529,8 @@ int main(void)
 		cmocka_unit_test(a_revoked_one_lets_nothing_through),
 		cmocka_unit_test(a_signer_without_the_role_approved_nothing),
 		cmocka_unit_test(amounts_end_it_too),
+		cmocka_unit_test(a_call_refused_halfway_counts_nothing),
+		cmocka_unit_test(a_revocation_under_load_ends_it),
 		cmocka_unit_test(its_time_ends_it),
 	};
 
