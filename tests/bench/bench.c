@@ -157,6 +157,7 @@ int main(int argc, char **argv)
 		{ bench_token_verify, { "token.verify_cached_us", "token.memory_mb" } },
 		{ bench_token_issue, { "token.issue" } },
 		{ bench_refusal, { "revoke.p99_ms", "kill.p99_ms" } },
+		{ bench_approval, { "approval.roundtrip_ms" } },
 		{ bench_gateway, { "gateway.rps", "gateway.idle" } },
 		{ bench_ledger, { "wallet.transfer", "wallet.batch", "wallet.hot" } },
 		{ bench_ledger_audit, { "wallet.audit_s" } },

@@ -63,6 +63,7 @@ void bench_policy(void);
 void bench_token_verify(void);
 void bench_token_issue(void);
 void bench_refusal(void);
+void bench_approval(void);
 void bench_gateway(void);
 void bench_ledger(void);
 void bench_ledger_audit(void);
