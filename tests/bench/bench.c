@@ -160,7 +160,7 @@ int main(int argc, char **argv)
 		{ bench_approval, { "approval.roundtrip_ms" } },
 		{ bench_gateway, { "gateway.rps", "gateway.idle" } },
 		{ bench_ledger, { "wallet.transfer", "wallet.batch", "wallet.hot" } },
-		{ bench_ledger_audit, { "wallet.audit_s" } },
+		{ bench_ledger_audit, { "wallet.audit_s", "ledger.export", "ledger.cut_s" } },
 		{ bench_meter,
 		  { "meter.tick_100k_s", "meter.tick_1m_s", "meter.bytes_per_minute",
 		    "horizon.recompute_100k_s" } },

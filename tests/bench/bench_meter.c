@@ -251,6 +251,54 @@ static double audit_run(struct stack *stack, int64_t transfers)
 	return took;
 }
 
+/* The month read out page by page, as `piopl ledger export` does; transfers a second. */
+static double export_run(struct stack *stack, const char *month, int64_t transfers)
+{
+	struct meter_ledger_month_request ask = { .month = str_of(month) };
+	struct meter_ledger_export_request request = { .month = str_of(month) };
+	struct meter_ledger_month_reply extent;
+	struct meter_ledger_export_reply page;
+	struct problem problem = { 0 };
+	double begin = bench_seconds();
+	int64_t count = 0;
+
+	if (stack_call(stack, &CALL_METER_LEDGER_MONTH, &ask, &extent, &problem) != ST_OK)
+		give_up("the month is not there");
+	for (request.from = extent.first; request.from <= extent.last; request.from = page.next) {
+		if (stack_call(stack, &CALL_METER_LEDGER_EXPORT, &request, &page, &problem) !=
+		    ST_OK)
+			give_up("the month is not read out");
+		count += (int64_t)page.rows.count;
+	}
+	if (count != transfers)
+		give_up("the month is not all that was exported");
+	return (double)count / (bench_seconds() - begin);
+}
+
+static void cut_rows(struct stack *stack, int64_t transfers)
+{
+	char month[16], note[100];
+
+	snprintf(month, sizeof(month), "%s",
+		 harness_sql_text(stack->harness,
+				  "SELECT to_char(timestamp '1970-01-01' + max(at_ms) * "
+				  "interval '1 ms', 'YYYY-MM') FROM "
+				  "meter.transfer"));
+	double rate = export_run(stack, month, transfers);
+	bench_row("ledger.export", rate, "/s", 0, "transfers of a month, by page");
+	int64_t last = harness_sql_i64(stack->harness, "SELECT max(id) FROM meter.transfer");
+	double begin = bench_seconds();
+	sql(stack,
+	    "SELECT meter.ledger_cut_month(replace('%s', '-', '')::bigint, %lld, %lld, "
+	    "'bench', 'bench', 0)",
+	    month, (long long)transfers, (long long)last);
+	double took = bench_seconds() - begin;
+	if (harness_sql_i64(stack->harness, "SELECT count(*) FROM meter.ledger_cut") != 1)
+		give_up("the month was not cut");
+	snprintf(note, sizeof(note), "a month of %lld transfers", (long long)transfers);
+	bench_row("ledger.cut_s", took, "s", 0, note);
+}
+
 void bench_ledger_audit(void)
 {
 	static const char *const names[] = { "meter", NULL };
@@ -267,6 +315,7 @@ void bench_ledger_audit(void)
 		 (long long)transfers, (long long)(transfers / DEPOSITS),
 		 audit_pages(&stack, transfers));
 	bench_row("wallet.audit_s", took, "s", 0, note);
+	cut_rows(&stack, transfers);
 	stack_stop(&stack);
 }
 
