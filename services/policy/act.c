@@ -3,16 +3,23 @@
 #include "service.h"
 
 /* The principal is told by the gateway and the command line, which know who it is. */
-enum st activation_allowed(struct svc_request *req, struct str *ret_by)
+struct str principal_person(const struct svc_request *req)
 {
 	static const char human[] = "human:";
-	struct policy_service *policy = req->state;
 	struct str person = req->principal;
-	struct db_rows rows;
 
 	if (str_starts(person, human))
 		person = (struct str){ person.data + sizeof(human) - 1,
 				       person.size - sizeof(human) + 1 };
+	return person;
+}
+
+enum st activation_allowed(struct svc_request *req, struct str *ret_by)
+{
+	struct policy_service *policy = req->state;
+	struct str person = principal_person(req);
+	struct db_rows rows;
+
 	if (person.size == 0)
 		return svc_refuse(req, ST_ROLE_REQUIRED, "", "say who you are: a person's id");
 	TRY(db_query(req->tx, &policy_statements[POL_PERSON_ROLES], req->arena, &rows,

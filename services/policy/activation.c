@@ -119,7 +119,7 @@ static struct approval_action action_of(const struct svc_request *req, const cha
 		.operation = APPROVAL_OPERATION_UPDATE,
 		.resource = STR(RESOURCE),
 		.parameters_hash = str_of(hash),
-		.on_behalf_of = req->principal,
+		.on_behalf_of = principal_person(req),
 	};
 }
 

@@ -297,6 +297,8 @@ MUST_CHECK enum st activation_ask_fill(struct svc_request *req, const char *tool
 				       struct policy_activation_terms_reply *out);
 
 /* -- act.c: who asks, and evidence of what people do with documents -- */
+/* The id of the person who asks, by whichever door. */
+struct str principal_person(const struct svc_request *req);
 MUST_CHECK enum st activation_allowed(struct svc_request *req, struct str *ret_by);
 MUST_CHECK enum st policy_evidence(struct svc_request *req, const char *operation, struct str by,
 				   bool refused);

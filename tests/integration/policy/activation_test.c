@@ -211,7 +211,10 @@ static void an_approved_change_goes_through_once(void **state)
 	assert_int_equal(apply_as(sue, active("team-draft", 0), id, NULL),
 			 ST_ACTIVATION_NOT_APPROVED); /* asked for by another person */
 	assert_non_null(strstr(problem.detail, "another action"));
-	must_be(apply_as(fleet.steward_id, active("team-draft", 0), id, &version), ST_OK);
+	/* by another door than it was asked through: the person is the same */
+	char through_http[80];
+	snprintf(through_http, sizeof(through_http), "human:%s", fleet.steward_id);
+	must_be(apply_as(through_http, active("team-draft", 0), id, &version), ST_OK);
 	assert_int_equal(version, before + 1);
 	snprintf(sql, sizeof(sql),
 		 "SELECT count(*) FROM policy.outbox WHERE type = 'policy.evidence.recorded' AND "

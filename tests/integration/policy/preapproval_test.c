@@ -190,6 +190,43 @@ static void amounts_end_it_too(void **state)
 	assert_int_equal(uses_of(id), 2);
 }
 
+#define TRIED_MAX 256
+
+/* As many that hold for a tool are looked at, those that end first; one more is not. */
+static void a_bounded_number_is_looked_at(void **state)
+{
+	char id[64], sql[600];
+
+	(void)state;
+	preapprove(AGENT, TOOL, "create", "tried/*", 9, id);
+	snprintf(
+		sql, sizeof(sql),
+		"INSERT INTO policy.preapproval (preapproval_id, number, tool, operation, "
+		"resource, currency, amount_max, amount_total, uses_max, valid_until_ms, approver, "
+		"approved_ms) SELECT 'pre_' || g, 1, tool, operation, 'elsewhere', currency, 0, 0, "
+		"1, "
+		"valid_until_ms - 1, approver, 0 FROM policy.preapproval p, generate_series(1, %d) "
+		"g "
+		"WHERE p.preapproval_id = '%s'",
+		TRIED_MAX - 1, id);
+	harness_sql(stack.harness, "UPDATE policy.preapproval SET revoked = true WHERE "
+				   "resource <> 'tried/*'");
+	harness_sql(stack.harness, sql);
+	expect(decided(publish_on("tried/1")), POLICY_VERDICT_ALLOW, NULL);
+	snprintf(
+		sql, sizeof(sql),
+		"INSERT INTO policy.preapproval (preapproval_id, number, tool, operation, "
+		"resource, currency, amount_max, amount_total, uses_max, valid_until_ms, approver, "
+		"approved_ms) SELECT 'pre_last', 1, tool, operation, 'elsewhere', currency, 0, 0, "
+		"1, "
+		"valid_until_ms - 1, approver, 0 FROM policy.preapproval WHERE preapproval_id = "
+		"'%s'",
+		id);
+	harness_sql(stack.harness, sql);
+	expect(decided(publish_on("tried/1")), POLICY_VERDICT_REQUIRE_APPROVAL, NULL);
+	harness_sql(stack.harness, "UPDATE policy.preapproval SET revoked = true");
+}
+
 /* [APR-6] A denial stays a denial and uses nothing up, nor does a try. */
 static void what_is_denied_stays_denied(void **state)
 {
@@ -523,6 +560,7 @@ int main(void)
 		cmocka_unit_test(a_use_is_named_recorded_and_told),
 		cmocka_unit_test(uses_end_with_the_last),
 		cmocka_unit_test(what_it_does_not_cover_is_asked_for),
+		cmocka_unit_test(a_bounded_number_is_looked_at),
 		cmocka_unit_test(what_is_denied_stays_denied),
 		cmocka_unit_test(a_rate_is_counted_once_a_use),
 		cmocka_unit_test(workers_share_the_last_uses),
