@@ -86,6 +86,8 @@ const struct metric_definition meter_metrics[] = {
 	{ "piopl_meter_proofs_total", METRIC_COUNTER, "Times the books were added up.", NULL },
 	{ "piopl_meter_unbalanced", METRIC_GAUGE, "Currencies whose accounts do not sum to zero.",
 	  NULL },
+	{ "piopl_meter_ledger_due", METRIC_GAUGE, "Months of the ledger past the retention.",
+	  NULL },
 	{ "piopl_meter_forecasts_total", METRIC_COUNTER, "Forecasts held against what happened.",
 	  NULL },
 	{ "piopl_meter_forecast_error_minutes_total", METRIC_COUNTER,

@@ -137,6 +137,21 @@ enum st tick_due(struct svc_tick_context *tick)
 	return ledger_flush(&scope, meter);
 }
 
+/* Nothing is cut by itself, so somebody has to hear of it. */
+static enum st months_due(struct svc_tick_context *tick)
+{
+	const struct meter_service *meter = tick->state;
+	struct month_row *months;
+	int64_t due = 0;
+	size_t count;
+
+	TRY(store_ledger_months(tick->tx, tick->arena, &months, &count));
+	for (size_t i = 0; i < count; i++)
+		due += month_due(months[i].month, tick->now_ms, meter->retention_months);
+	metric_set(METER_METRIC_LEDGER_DUE, due);
+	return ST_OK;
+}
+
 /* The sum over all accounts is zero, at every instant: one statement is one instant. */
 enum st tick_proof(struct svc_tick_context *tick)
 {
@@ -152,5 +167,5 @@ enum st tick_proof(struct svc_tick_context *tick)
 		log_write(LOG_ERROR, &(struct log_fields){ .category = "books" },
 			  "the books do not balance in %lld currencies: run piopl wallet audit",
 			  (long long)unbalanced);
-	return ST_OK;
+	return months_due(tick);
 }

@@ -191,6 +191,8 @@ static void a_month_is_cut_only_past_the_retention_and_the_oldest_first(void **s
 	assert_int_equal(cut("2026-01", transfers + 1, last), ST_LEDGER_EXPORT_DIFFERS);
 	assert_int_equal(cut("2026-01", transfers, last - 1), ST_LEDGER_EXPORT_DIFFERS);
 	world.now_ms = APRIL_MS;
+	ticked(tick_proof);
+	assert_int_equal(metric_read(METER_METRIC_LEDGER_DUE), 2);
 	int64_t february_last, february_count = exported("2026-02", &february_last, &amount);
 	assert_int_equal(cut("2026-02", february_count, february_last), ST_LEDGER_NOT_OLDEST);
 	assert_int_equal(sql_i64("SELECT count(*) FROM meter.transfer_202601"), transfers);
@@ -297,6 +299,8 @@ static void cuts_follow_each_other(void **state)
 	assert_true(str_is(list->cuts.items[0].file, FILE_DIGEST));
 	for (size_t i = 0; i < list->months.count; i++)
 		assert_false(list->months.items[i].due);
+	ticked(tick_proof);
+	assert_int_equal(metric_read(METER_METRIC_LEDGER_DUE), 0);
 	harness_sql(world.harness, "UPDATE meter.opening SET balance = balance + 1 WHERE account = "
 				   "2");
 	OK("wallet_audit", "{}");
@@ -312,6 +316,7 @@ static void cuts_follow_each_other(void **state)
 static int start(void **state)
 {
 	(void)state;
+	assert_int_equal(metrics_open("meter", svc_metrics, meter_metrics, 1), ST_OK);
 	world_start();
 	owner = PQconnectdb(harness_conninfo(world.harness, NULL));
 	return PQstatus(owner) == CONNECTION_OK ? 0 : -1;
@@ -321,6 +326,7 @@ static int stop(void **state)
 {
 	(void)state;
 	PQfinish(owner);
+	metrics_close();
 	world_stop();
 	return 0;
 }
