@@ -503,6 +503,27 @@ static void stopping_finishes_what_was_taken(void **state)
 	stack_service_start(&stack, "probe", NULL);
 }
 
+/* [PLT-15]: what hangs does not keep the service from stopping; it is ended, and that is a failure
+ */
+static void what_does_not_drain_is_ended_at_the_limit(void **state)
+{
+	static const char *const env[] = { "PIOPL_DRAIN=1s", NULL };
+	pid_t children[64];
+
+	(void)state;
+	assert_int_equal(stack_service_stop(&stack, "probe"), 0);
+	stack_service_start(&stack, "probe", env);
+	size_t count = stack_children(stack_service_get(&stack, "probe")->pid, children, 64);
+	assert_true(count >= 4);
+	kill(children[0], SIGSTOP);
+	int64_t begin_ms = harness_now_ms();
+	assert_int_equal(stack_service_stop(&stack, "probe"), 1);
+	assert_in_range(harness_now_ms() - begin_ms, 1000, 5000);
+	for (size_t i = 0; i < count; i++)
+		assert_int_not_equal(kill(children[i], 0), 0);
+	stack_service_start(&stack, "probe", NULL);
+}
+
 /* [PLT-14] */
 static void health_readiness_and_metrics_are_served(void **state)
 {
@@ -574,6 +595,7 @@ int main(void)
 		cmocka_unit_test(a_broker_that_forgets_everything_loses_nothing),
 		cmocka_unit_test(a_full_mailbox_answers_overloaded_at_once),
 		cmocka_unit_test(stopping_finishes_what_was_taken),
+		cmocka_unit_test(what_does_not_drain_is_ended_at_the_limit),
 		cmocka_unit_test(health_readiness_and_metrics_are_served),
 		cmocka_unit_test(a_wrong_configuration_or_schema_stops_the_start_with_a_sentence),
 	};
