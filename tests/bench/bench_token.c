@@ -73,11 +73,12 @@ void bench_token_issue(void)
 {
 	static const char *const names[] = { "registry", "token", NULL };
 	int64_t count = bench_size("BENCH_ISSUES", 40000);
-	char sealing[700], note[160];
+	char sealing[700], note[400], cpu[200];
 	const char *env[] = { sealing, "PIOPL_WORKERS=2", NULL };
 	struct bench_result result;
 	struct stack stack;
 	struct fleet fleet;
+	struct bench_cpu before;
 
 	agents = bench_size("BENCH_TOKEN_AGENTS", 2000);
 	stack_start(&stack,
@@ -94,10 +95,13 @@ void bench_token_issue(void)
 				   .body = issue_body,
 				   .count = count,
 				   .in_flight = 512 };
+	bench_cpu_read(&before);
 	bench_load_run(&load, &result);
+	bench_cpu_note(&before, (double)count, cpu, sizeof(cpu));
 	snprintf(note, sizeof(note),
-		 "signed, durable, with event and evidence; 2 workers, 512 in flight, failed %lld",
-		 (long long)result.failed);
+		 "signed, durable, with event and evidence; 2 workers, 512 in flight, failed %lld; "
+		 "%s",
+		 (long long)result.failed, cpu);
 	bench_row("token.issue", result.per_second, "/s", 0, note);
 	stack_stop(&stack);
 }
