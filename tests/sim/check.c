@@ -57,12 +57,15 @@ static const struct rule rules[] = {
 	  "AND (SELECT count(*) FROM meter.activity a WHERE a.sandbox = b.number AND a.minutes = "
 	  "b.minutes AND a.price = b.price) <> 1",
 	  OF_GROUP },
-	/* the minute that runs and the next one, which is paid before it begins */
+	/* From when the meter knew that it stops: its runner may have ended it earlier and told
+	 * later. The margin, the minute that is paid before it begins, and one for where in it the
+	 * sandbox began. */
 	{ "paid for longer than it could run",
 	  "SELECT count(*) FROM meter.sandbox b WHERE b.wallet IN " OF " AND b.paid_until_ms > "
-	  "greatest(coalesce(b.stop_at_ms, b.ended_ms), b.ended_ms) + "
-	  "180000",
-	  OF_GROUP },
+	  "(SELECT min(o.time_ms) FROM meter.outbox o WHERE o.id > %lld AND o.subject = "
+	  "b.sandbox_id "
+	  "AND (o.type LIKE '%%sandbox.stopping' OR o.type LIKE '%%sandbox.ended')) + 140000",
+	  OF_GROUP_SINCE },
 	{ "paid minutes and paid time differ",
 	  "SELECT count(*) FROM meter.sandbox b WHERE b.wallet IN " OF
 	  " AND b.began_ms IS NOT NULL "
