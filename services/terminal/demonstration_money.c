@@ -56,8 +56,9 @@ static enum st wallet_fund(struct money_show *show, struct problem *problem)
 		.reference = STR("first money"),
 	};
 	TRY(terminal_call(t, &CALL_METER_WALLET_DEPOSIT, &deposit, &posted, problem));
-	demonstration_done(t, "wallet of %s with %.*s: %lld minutes of two sandboxes", OWNER,
-			   STR_ARG(money_shown(t, posted.available)), (long long)show->minutes);
+	demonstration_done(t, "wallet of %s with %.*s: %lld minute%s of two sandboxes", OWNER,
+			   STR_ARG(money_shown(t, posted.available)), (long long)show->minutes,
+			   show->minutes == 1 ? "" : "s");
 	return ST_OK;
 }
 
