@@ -14,6 +14,14 @@ struct str principal_person(const struct svc_request *req)
 	return person;
 }
 
+int32_t activation_role_number(const struct policy_service *policy)
+{
+	for (int32_t role = 1; role <= REGISTRY_PERSON_ROLE_OWNER; role++)
+		if (strcmp(registry_person_role_names[role - 1], policy->activation_role) == 0)
+			return role;
+	return 0;
+}
+
 enum st activation_allowed(struct svc_request *req, struct str *ret_by)
 {
 	struct policy_service *policy = req->state;
@@ -30,8 +38,7 @@ enum st activation_allowed(struct svc_request *req, struct str *ret_by)
 	const struct db_value *roles = db_at(&rows, 0, 0);
 	for (size_t i = 0; i < roles->count; i++) {
 		int32_t role = ((const int32_t *)roles->items)[i];
-		if (role < 1 || role > REGISTRY_PERSON_ROLE_OWNER ||
-		    strcmp(registry_person_role_names[role - 1], policy->activation_role) != 0)
+		if (role == 0 || role != activation_role_number(policy))
 			continue;
 		*ret_by = req->principal;
 		return ST_OK;

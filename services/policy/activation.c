@@ -36,12 +36,32 @@ bool activation_wanted_now(const struct policy_service *policy, struct activatio
 	return ret->document != NULL;
 }
 
-/* A change after which nobody could approve the next one is not let in. */
+/* How many people of these roles could approve what somebody asks who may; who asks cannot approve.
+ */
+static enum st people_of(struct svc_request *req, uint32_t roles, int64_t *ret)
+{
+	int32_t held[32];
+	struct db_rows rows;
+	size_t count = 0;
+
+	for (int32_t role = 0; role < 32; role++)
+		if (roles & APPROVER_BIT(role))
+			held[count++] = role;
+	TRY(db_query(req->tx, &policy_statements[POL_PEOPLE_OF_ROLES], req->arena, &rows,
+		     DB_I32S(held, count), DB_I32(activation_role_number(req->state))));
+	if (rows.count != 1)
+		return ST_INTERNAL;
+	*ret = db_i64(&rows, 0, 0);
+	return ST_OK;
+}
+
+/* A change after which nobody, or too few, could approve the next one is not let in. */
 enum st activation_stays_possible(struct svc_request *req, const struct loaded *const *changes,
 				  size_t count)
 {
 	const struct policy_service *policy = req->state;
 	struct activation_wanted all = { .approvers = { approver_roles(policy), 0 } };
+	int64_t people = 0;
 
 	for (size_t i = 0; i < policy->document_count; i++) {
 		const struct document *d = policy->documents[i]->document;
@@ -54,11 +74,20 @@ enum st activation_stays_possible(struct svc_request *req, const struct loaded *
 	for (size_t c = 0; c < count; c++)
 		if (says_so(changes[c]->document, changes[c]->state))
 			wanted_add(&all, changes[c]->document);
-	if (!all.document || all.approvers.roles != 0)
+	if (!all.document)
+		return ST_OK;
+	if (all.approvers.roles == 0)
+		return svc_refuse(
+			req, ST_ACTIVATION_IMPOSSIBLE, "/changes",
+			"\"%.*s\", line %u: with the others nobody could approve a change",
+			STR_ARG(all.document->id), all.document->activation_line);
+	TRY(people_of(req, all.approvers.roles, &people));
+	if (people >= all.approvers.count)
 		return ST_OK;
 	return svc_refuse(req, ST_ACTIVATION_IMPOSSIBLE, "/changes",
-			  "\"%.*s\", line %u: with the others nobody could approve a change",
-			  STR_ARG(all.document->id), all.document->activation_line);
+			  "\"%.*s\", line %u: %u have to approve a change and %lld could",
+			  STR_ARG(all.document->id), all.document->activation_line,
+			  (unsigned)all.approvers.count, (long long)people);
 }
 
 /* -- what is approved -- */

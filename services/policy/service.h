@@ -149,6 +149,7 @@ enum policy_statement {
 	POL_OUTCOMES_EXPIRE,
 	POL_METER_RELEASE,
 	POL_PERSON_ROLES,
+	POL_PEOPLE_OF_ROLES,
 	POL_DOCUMENT_INSERT,
 	POL_DOCUMENT_GET,
 	POL_DOCUMENT_IN_FORCE,
@@ -297,6 +298,8 @@ MUST_CHECK enum st activation_ask_fill(struct svc_request *req, const char *tool
 				       struct policy_activation_terms_reply *out);
 
 /* -- act.c: who asks, and evidence of what people do with documents -- */
+/* The role that puts documents in force, as the registry numbers it; 0: there is no such role. */
+int32_t activation_role_number(const struct policy_service *policy);
 /* The id of the person who asks, by whichever door. */
 struct str principal_person(const struct svc_request *req);
 MUST_CHECK enum st activation_allowed(struct svc_request *req, struct str *ret_by);

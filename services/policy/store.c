@@ -112,6 +112,12 @@ const struct db_statement policy_statements[POL_STATEMENT_COUNT + 1] = {
 	[POL_PERSON_ROLES] = { "person_roles",
 			       "SELECT roles FROM person WHERE person_id = $1 AND NOT removed", "t",
 			       "N" },
+	[POL_PEOPLE_OF_ROLES] = { "people_of_roles",
+				  "SELECT coalesce(max((SELECT count(*) FROM person p WHERE NOT "
+				  "p.removed AND p.roles && $1 AND p.person_id <> a.person_id)), "
+				  "0) "
+				  "FROM person a WHERE NOT a.removed AND $2 = ANY (a.roles)",
+				  "Nn", "i" },
 
 	[POL_DOCUMENT_INSERT] = { "document_insert",
 				  STAMP "INSERT INTO document (" DOCUMENT ", body, stamp) SELECT "

@@ -64,9 +64,11 @@ static void weaker_terms_are_not_enough(void **state)
 
 /* -- what is put in force -- */
 
-#define ROOT_RULES(roles)                                                                          \
+#define ROOT_RULES(roles) ROOT_COUNTED(roles, "1")
+#define ROOT_COUNTED(roles, count)                                                                 \
 	"policy:\n  id: root-activation\n  type: validation\n  root: true\n  activation:\n"        \
-	"    require_approval: true\n    approvers: {roles: [" roles "]}\n  rules:\n"              \
+	"    require_approval: true\n    approvers: {roles: [" roles "], count: " count            \
+	"}\n  rules:\n"                                                                            \
 	"    - {validation: nothing-else, threshold: 0}\n"
 
 static char sue[64]; /* another steward, who owns no agent */
@@ -167,6 +169,9 @@ static void a_rule_that_nobody_could_meet_is_not_let_in(void **state)
 	must_be(as_steward(&CALL_POLICY_ACTIVATION_TERMS, &terms, &reply), ST_OK);
 	assert_false(reply.required);
 	assert_int_equal(apply_as(fleet.steward_id, change, NULL, NULL), ST_ACTIVATION_IMPOSSIBLE);
+	must_be(document_put(ROOT_COUNTED("steward, approver", "9")), ST_OK);
+	assert_int_equal(apply_as(fleet.steward_id, change, NULL, NULL), ST_ACTIVATION_IMPOSSIBLE);
+	assert_non_null(strstr(problem.detail, "9 have to approve a change and "));
 	document_activate(ROOT_RULES("steward, approver"), "root-activation");
 }
 
