@@ -239,7 +239,7 @@ const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 				"SELECT r.wallet, r.price * " RUN_MINUTES
 				" FROM run r JOIN partition p ON p.id = r.part "
 				"WHERE $1 = 0 OR r.wallet = $1) AS s GROUP BY 1) " AUDIT_UNPAID
-				"LIMIT 100",
+				"AND ($1 = 0 OR w.number = $1) ORDER BY w.number LIMIT 100",
 				"i", "inii" },
 
 	[MTR_AUDIT_PAGE] = { "meter_audit_page",
@@ -285,8 +285,8 @@ const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 				     " FROM run r JOIN partition p ON p.id = r.part WHERE r.wallet "
 				     "> $1::bigint AND r.wallet <= $2) AS s GROUP BY "
 				     "1) " AUDIT_UNPAID
-				     "AND w.number > $1::bigint AND w.number <= $2::bigint LIMIT "
-				     "100",
+				     "AND w.number > $1::bigint AND w.number <= $2::bigint ORDER "
+				     "BY w.number LIMIT 100",
 				     "ii", "inii" },
 
 	/* months of the ledger */

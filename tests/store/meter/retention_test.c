@@ -200,6 +200,20 @@ static void a_month_is_cut_only_past_the_retention_and_the_oldest_first(void **s
 	books_balance();
 }
 
+/* Each by itself: what another one carries is none of its faults. */
+static void each_wallet_balances(void)
+{
+	const struct id *ids[] = { &first, &second };
+
+	for (int w = 0; w < 2; w++) {
+		OK("wallet_audit", "{\"wallet_id\":\"%s\"}", ids[w]->text);
+		const struct meter_wallet_audit_reply *audit = world.answer;
+		assert_int_equal(audit->faults.count, 0);
+		assert_true(audit->balanced);
+		assert_int_equal(audit->accounts, 2);
+	}
+}
+
 static void before_the_cut_is_refused(void)
 {
 	char detail[80];
@@ -254,6 +268,7 @@ static void after_a_cut_the_books_say_the_same(void **state)
 	struct said after = said_since(FEBRUARY_MS);
 	assert_memory_equal(&before, &after, sizeof(before));
 	books_balance();
+	each_wallet_balances();
 	before_the_cut_is_refused();
 	/* what went, and what stays */
 	assert_int_equal(sql_i64("SELECT count(*) FROM meter.transfer_note"), notes);
