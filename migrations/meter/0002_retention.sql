@@ -54,14 +54,18 @@ CREATE TRIGGER activity_append_only BEFORE UPDATE OR DELETE ON activity
 	FOR EACH ROW EXECUTE FUNCTION activity_stays();
 
 -- Cuts a month. What it returns says why it did not: 'unknown' (there is no such month), 'order' (an
--- older one is there), 'differs' (it holds something else than was exported); '': it is cut. Whether it
--- is old enough is judged by the caller. The table is locked last, for as long as it takes to go.
+-- older one is there), 'young' (no whole month lies between it and the last that moved any account: by
+-- the ledger's own time, whatever a clock says), 'differs' (it holds something else than was exported);
+-- '': it is cut. Whether it is past the retention is judged by the caller. Nothing is added to it from
+-- before it is counted until it is gone; readers wait last, for as long as it takes to go.
 CREATE FUNCTION ledger_cut_month(v_month bigint, v_transfers bigint, v_last bigint, v_sha256 text,
 		v_by text, v_now bigint) RETURNS text
 	LANGUAGE plpgsql SECURITY DEFINER SET search_path = meter, pg_temp SET lock_timeout = '1s' AS $$
 DECLARE
 	v_name text := 'transfer_' || v_month;
 	v_until bigint := (extract(epoch FROM to_date(v_month::text, 'YYYYMM') + interval '1 month')
+		* 1000)::bigint;
+	v_due bigint := (extract(epoch FROM to_date(v_month::text, 'YYYYMM') + interval '2 months')
 		* 1000)::bigint;
 	v_count bigint;
 	v_least bigint;
@@ -75,6 +79,10 @@ BEGIN
 			WHERE i.inhparent = 'meter.transfer'::regclass AND c.relname < v_name) THEN
 		RETURN 'order';
 	END IF;
+	IF v_due > (SELECT max(last_ms) FROM account) THEN
+		RETURN 'young';
+	END IF;
+	EXECUTE format('LOCK TABLE %I IN SHARE MODE', v_name);
 	EXECUTE format('SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0) FROM %I', v_name)
 		INTO v_count, v_least, v_greatest;
 	IF v_count <> v_transfers OR v_greatest <> v_last THEN

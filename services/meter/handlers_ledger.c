@@ -155,6 +155,25 @@ enum st on_ledger_export(struct svc_request *req)
 				 req->answer);
 }
 
+/* What the database itself judged: nothing of it is written, so that it was asked for stays. */
+static enum st cut_refused(struct svc_request *req, enum st st)
+{
+	const struct meter_ledger_cut_request *in = req->body;
+
+	if (st == ST_LEDGER_EXPORT_DIFFERS)
+		svc_refuse(req, st, "/transfers", "not %lld to number %lld",
+			   (long long)in->transfers, (long long)in->last);
+	else
+		svc_refuse(req, st, "/month",
+			   st == ST_LEDGER_RETAINED
+				   ? "no whole month lies between \"%.*s\" and the last transfer"
+				   : "\"%.*s\"",
+			   STR_ARG(in->month));
+	TRY(evidence_emit(req, "ledger.cut", true));
+	req->keep_writes = true;
+	return st;
+}
+
 static enum st cut(struct svc_request *req)
 {
 	const struct meter_ledger_cut_request *in = req->body;
@@ -180,9 +199,9 @@ static enum st cut(struct svc_request *req)
 		return svc_refuse(req, ST_LEDGER_NOT_OLDEST, "/month", "%zu stand before \"%.*s\"",
 				  older, STR_ARG(in->month));
 	st = store_ledger_cut(req->tx, req->arena, &row);
-	if (st == ST_LEDGER_EXPORT_DIFFERS)
-		return svc_refuse(req, st, "/transfers", "not %lld to number %lld",
-				  (long long)in->transfers, (long long)in->last);
+	if (st == ST_LEDGER_EXPORT_DIFFERS || st == ST_LEDGER_RETAINED ||
+	    st == ST_LEDGER_NOT_OLDEST || st == ST_LEDGER_MONTH_UNKNOWN)
+		return cut_refused(req, st);
 	TRY(st);
 	return cut_fill(req, &row, &out->cut);
 }

@@ -198,7 +198,8 @@ MUST_CHECK enum st store_ledger_extent(struct db_tx *tx, struct arena *arena, in
 MUST_CHECK enum st store_ledger_rows(struct db_tx *tx, struct arena *arena, int64_t month,
 				     int64_t from, int64_t to,
 				     struct meter_ledger_export_reply *ret);
-/* ST_LEDGER_MONTH_UNKNOWN, ST_LEDGER_NOT_OLDEST, ST_LEDGER_EXPORT_DIFFERS: nothing is cut. */
+/* ST_LEDGER_MONTH_UNKNOWN, ST_LEDGER_NOT_OLDEST, ST_LEDGER_RETAINED (nothing moved since a whole
+ * month after it), ST_LEDGER_EXPORT_DIFFERS: nothing is cut, and nothing was written. */
 MUST_CHECK enum st store_ledger_cut(struct db_tx *tx, struct arena *arena,
 				    const struct cut_row *cut);
 

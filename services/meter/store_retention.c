@@ -106,5 +106,9 @@ enum st store_ledger_cut(struct db_tx *tx, struct arena *arena, const struct cut
 		return ST_OK;
 	if (str_is(why, "unknown"))
 		return ST_LEDGER_MONTH_UNKNOWN;
-	return str_is(why, "order") ? ST_LEDGER_NOT_OLDEST : ST_LEDGER_EXPORT_DIFFERS;
+	if (str_is(why, "order"))
+		return ST_LEDGER_NOT_OLDEST;
+	if (str_is(why, "young"))
+		return ST_LEDGER_RETAINED;
+	return str_is(why, "differs") ? ST_LEDGER_EXPORT_DIFFERS : ST_INTERNAL;
 }

@@ -2,6 +2,7 @@
  * retention. What is said of any time after a cut is what was said before it; what is asked about
  * the time before is refused with where the books begin. */
 #include <postgresql/libpq-fe.h>
+#include <time.h>
 
 #include "fixture.h"
 
@@ -9,6 +10,7 @@
 #define FEBRUARY_MS INT64_C(1769904000000)
 #define MARCH_MS INT64_C(1772323200000)
 #define APRIL_MS INT64_C(1775001600000)
+#define MAY_MS INT64_C(1777593600000)
 #define FILE_DIGEST "sha256:00000000000000000000000000000000000000000000000000000000000000ff"
 #define TIMES 6
 
@@ -126,6 +128,34 @@ static void refused_by_trigger(const char *sql)
 	PQclear(r);
 }
 
+/* What the function in the database answers to its owner. */
+static const char *cut_by_owner(int64_t month, int64_t transfers, int64_t last)
+{
+	static char why[32];
+	char sql[200];
+
+	snprintf(sql, sizeof(sql),
+		 "SELECT meter.ledger_cut_month(%lld, %lld, %lld, 'sha256:', 'owner', 0)",
+		 (long long)month, (long long)transfers, (long long)last);
+	PGresult *r = PQexec(owner, sql);
+	if (PQresultStatus(r) != PGRES_TUPLES_OK)
+		fail_msg("%s", PQresultErrorMessage(r));
+	snprintf(why, sizeof(why), "%s", PQgetvalue(r, 0, 0));
+	PQclear(r);
+	return why;
+}
+
+static void moved_last(int64_t ms)
+{
+	char sql[120];
+
+	snprintf(sql, sizeof(sql),
+		 "UPDATE meter.account SET last_ms = %lld WHERE id = (SELECT max(id) FROM "
+		 "meter.account)",
+		 (long long)ms);
+	harness_sql(world.harness, sql);
+}
+
 /* -- the story -- */
 
 /* January: money moves in each way, a sandbox lives and ends, another one runs into February. */
@@ -166,6 +196,19 @@ static void february(void)
 	OK("sandbox_end", "{\"sandbox_id\":\"%s\"}", brief.text);
 }
 
+/* A clock that runs ahead opens nothing: what counts is when money last moved. */
+static void young_by_its_own_time(int64_t transfers, int64_t last)
+{
+	moved_last(MARCH_MS - 1);
+	assert_string_equal(cut_by_owner(202601, transfers, last), "young");
+	assert_int_equal(cut("2026-01", transfers, last), ST_LEDGER_RETAINED);
+	assert_string_equal(world.problem.pointer, "/month");
+	assert_string_equal(world.problem.detail, "no whole month lies between \"2026-01\" and the "
+						  "last transfer");
+	moved_last(MARCH_MS);
+	assert_string_equal(cut_by_owner(202601, transfers + 1, last), "differs");
+}
+
 /* [WAL-4] */
 static void a_month_is_cut_only_past_the_retention_and_the_oldest_first(void **state)
 {
@@ -185,6 +228,7 @@ static void a_month_is_cut_only_past_the_retention_and_the_oldest_first(void **s
 	REFUSED(ST_LEDGER_MONTH_UNKNOWN, "/month", "ledger_month", "{\"month\":\"2025-12\"}");
 	assert_int_equal(cut("2025-12", 0, 0), ST_LEDGER_MONTH_UNKNOWN);
 	assert_int_equal(cut("2026-02", 0, 0), ST_LEDGER_RETAINED);
+	young_by_its_own_time(transfers, last);
 	/* nothing goes that was not exported */
 	assert_int_equal(cut("2026-01", transfers - 1, last), ST_LEDGER_EXPORT_DIFFERS);
 	assert_string_equal(world.problem.pointer, "/transfers");
@@ -196,7 +240,7 @@ static void a_month_is_cut_only_past_the_retention_and_the_oldest_first(void **s
 	int64_t february_last, february_count = exported("2026-02", &february_last, &amount);
 	assert_int_equal(cut("2026-02", february_count, february_last), ST_LEDGER_NOT_OLDEST);
 	assert_int_equal(sql_i64("SELECT count(*) FROM meter.transfer_202601"), transfers);
-	assert_int_equal(evidence("ledger.cut", "refused"), 4);
+	assert_int_equal(evidence("ledger.cut", "refused"), 8);
 	books_balance();
 }
 
@@ -328,6 +372,47 @@ static void cuts_follow_each_other(void **state)
 	books_balance();
 }
 
+static void wait_for_lock(void)
+{
+	for (int tries = 0; tries < 80; tries++) {
+		if (sql_i64("SELECT count(*) FROM pg_locks WHERE NOT granted") > 0)
+			return;
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	}
+	fail_msg("the cut does not wait");
+}
+
+/* [WAL-4] what is written while a month is counted is not lost with it */
+static void a_month_that_is_written_to_is_not_cut(void **state)
+{
+	PGconn *writer = PQconnectdb(harness_conninfo(world.harness, NULL));
+	int64_t march = (int64_t)MARCH_MS;
+	char sql[200];
+
+	(void)state;
+	sql_i64("SELECT meter.ledger_month_ensure(%lld)::int", (long long)march);
+	moved_last(MAY_MS);
+	PQclear(PQexec(writer, "BEGIN"));
+	snprintf(sql, sizeof(sql),
+		 "INSERT INTO meter.transfer (at_ms, from_account, to_account, amount, kind) "
+		 "VALUES (%lld, -1000, 2, 1, 1)",
+		 (long long)march);
+	PGresult *r = PQexec(writer, sql);
+	assert_int_equal(PQresultStatus(r), PGRES_COMMAND_OK);
+	PQclear(r);
+	assert_int_equal(PQsendQuery(owner, "SELECT meter.ledger_cut_month(202603, 0, 0, "
+					    "'sha256:', 'owner', 0)"),
+			 1);
+	wait_for_lock();
+	PQclear(PQexec(writer, "COMMIT"));
+	r = PQgetResult(owner);
+	assert_int_equal(PQresultStatus(r), PGRES_TUPLES_OK);
+	assert_string_equal(PQgetvalue(r, 0, 0), "differs");
+	PQclear(r);
+	assert_null(PQgetResult(owner));
+	PQfinish(writer);
+}
+
 static int start(void **state)
 {
 	(void)state;
@@ -352,6 +437,7 @@ int main(void)
 		cmocka_unit_test(a_month_is_cut_only_past_the_retention_and_the_oldest_first),
 		cmocka_unit_test(after_a_cut_the_books_say_the_same),
 		cmocka_unit_test(cuts_follow_each_other),
+		cmocka_unit_test(a_month_that_is_written_to_is_not_cut),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }
