@@ -193,10 +193,11 @@ const struct db_statement approval_statements[] = {
 				     "revoke_reason = $4 WHERE preapproval_id = $1 AND revoked_ms "
 				     "IS NULL",
 				     "titt", "" },
+	/* The use's row says that it is new; one that was set aside may come after later ones. */
 	[APR_PREAPPROVAL_TAKE] = { "apr_preapproval_take",
-				   "UPDATE preapproval SET uses = $2::bigint, amount_used_micros = "
-				   "amount_used_micros + $3 WHERE preapproval_id = $1 AND uses = "
-				   "$2::bigint - 1",
+				   "UPDATE preapproval SET uses = greatest(uses, $2::bigint), "
+				   "amount_used_micros = amount_used_micros + $3 WHERE "
+				   "preapproval_id = $1",
 				   "tii", "" },
 	[APR_USE_INSERT] = { "apr_use_insert",
 			     "INSERT INTO preapproval_use (preapproval_id, use, agent_number, "

@@ -67,7 +67,9 @@ enum st activation_stays_possible(struct svc_request *req, const struct loaded *
 		const struct document *d = policy->documents[i]->document;
 		bool changed = false;
 		for (size_t c = 0; c < count; c++)
-			changed |= str_equal(changes[c]->document->id, d->id);
+			changed |= str_equal(changes[c]->document->id, d->id) &&
+				   (changes[c]->state == DOCUMENT_ACTIVE ||
+				    changes[c]->revision == policy->documents[i]->revision);
 		if (!changed && says_so(d, policy->documents[i]->state))
 			wanted_add(&all, d);
 	}

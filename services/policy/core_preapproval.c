@@ -80,17 +80,21 @@ static bool signer_counts(const struct preapproval *given, const struct agent *a
 	       !signer_is(signer, action->on_behalf_of);
 }
 
-static bool amount_fits(const struct preapproval *given, const struct approval_action *action)
+/* A tool that may move money moves an amount nobody knows when none is said: no ceiling holds it.
+ */
+static bool amount_fits(const struct preapproval *given, const struct approval_action *action,
+			bool money)
 {
 	if (!action->has_amount)
-		return true;
+		return !money;
 	return money_same_currency(action->amount, given->amount_max) &&
 	       action->amount.micros >= 0 && action->amount.micros <= given->amount_max.micros &&
 	       action->amount.micros <= given->amount_left;
 }
 
 bool preapproval_covers(const struct preapproval *given, const struct agent *agent,
-			const struct approval_action *action, const struct approvers *wanted)
+			const struct approval_action *action, bool money,
+			const struct approvers *wanted)
 {
 	bool whose = given->number ? given->number == agent->number
 				   : unit_is_under(agent->unit, given->unit);
@@ -98,5 +102,5 @@ bool preapproval_covers(const struct preapproval *given, const struct agent *age
 	return whose && str_equal(given->tool, action->tool) &&
 	       given->operation == action->operation && action->resource.data &&
 	       resource_pattern_matches(given->resource, action->resource) &&
-	       amount_fits(given, action) && signer_counts(given, agent, action, wanted);
+	       amount_fits(given, action, money) && signer_counts(given, agent, action, wanted);
 }

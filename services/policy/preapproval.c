@@ -14,10 +14,8 @@ static const struct db_statement *sql(enum policy_statement statement)
 
 /* -- what the approval service tells -- */
 
-enum st on_preapproval_added(struct svc_event *event)
+static enum st preapproval_put(struct svc_event *event, const struct approval_preapproval *p)
 {
-	const struct approval_preapproval *p =
-		&((const struct approval_preapproval_changed *)event->data)->preapproval;
 	struct db_value number = DB_I64(0);
 	int64_t agent = 0;
 
@@ -34,10 +32,19 @@ enum st on_preapproval_added(struct svc_event *event)
 		DB_I64(p->valid_until_ms), DB_TEXT(p->approved_by), DB_I64(p->approved_at_ms));
 }
 
+enum st on_preapproval_added(struct svc_event *event)
+{
+	const struct approval_preapproval_changed *data = event->data;
+
+	return preapproval_put(event, &data->preapproval);
+}
+
+/* Known or not: what tells that it was given may have been set aside, and come again later. */
 enum st on_preapproval_revoked(struct svc_event *event)
 {
 	const struct approval_preapproval_changed *data = event->data;
 
+	TRY(preapproval_put(event, &data->preapproval));
 	return db_write(event->tx, sql(POL_PREAPPROVAL_REVOKE), DB_ANY_ROWS, ST_INTERNAL,
 			DB_TEXT(data->preapproval.preapproval_id));
 }
@@ -89,7 +96,7 @@ static struct preapproval preapproval_read(const struct db_rows *rows, size_t i,
 }
 
 /* The one that ends first of those that cover it. */
-static enum st covering_find(struct svc_request *req, const struct agent *agent,
+static enum st covering_find(struct svc_request *req, const struct decide_input *input,
 			     const struct approval_action *action, const struct approvers *wanted,
 			     struct preapproval *ret, bool *ret_found)
 {
@@ -97,10 +104,12 @@ static enum st covering_find(struct svc_request *req, const struct agent *agent,
 
 	*ret_found = false;
 	TRY(db_query(req->tx, sql(POL_PREAPPROVALS_FIND), req->arena, &rows, DB_TEXT(action->tool),
-		     DB_I64(req->now_ms), DB_I64(agent->number), DB_I64(PREAPPROVALS_TRIED_MAX)));
+		     DB_I64(req->now_ms), DB_I64(input->agent->number),
+		     DB_I64(PREAPPROVALS_TRIED_MAX)));
 	for (size_t i = 0; i < rows.count && !*ret_found; i++) {
 		*ret = preapproval_read(&rows, i, action->tool);
-		*ret_found = preapproval_covers(ret, agent, action, wanted);
+		*ret_found =
+			preapproval_covers(ret, input->agent, action, input->tool.money, wanted);
 	}
 	return ST_OK;
 }
@@ -116,11 +125,11 @@ enum st preapproval_find(struct svc_request *req, const struct policy_decide_req
 	bool found;
 
 	*ret = (struct approval_found){ 0 };
-	TRY(covering_find(req, input->agent, &action, wanted, &given, &found));
+	TRY(covering_find(req, input, &action, wanted, &given, &found));
 	/* Asked without the lock first, so that what nobody approved does not wait for it. */
 	if (found && lock && !policy->meters_locked) {
 		TRY(meters_lock(&scope, policy));
-		TRY(covering_find(req, input->agent, &action, wanted, &given, &found));
+		TRY(covering_find(req, input, &action, wanted, &given, &found));
 	}
 	if (!found)
 		return ST_OK;

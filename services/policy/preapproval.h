@@ -31,7 +31,9 @@ struct preapproval {
 /* "*" stands for characters but "/", "**" at the end for any; what leads out ("..") never matches.
  */
 bool resource_pattern_matches(struct str pattern, struct str resource);
+/* `money`: the tool may move some; then an action that does not say how much is not covered. */
 bool preapproval_covers(const struct preapproval *given, const struct agent *agent,
-			const struct approval_action *action, const struct approvers *wanted);
+			const struct approval_action *action, bool money,
+			const struct approvers *wanted);
 
 #endif

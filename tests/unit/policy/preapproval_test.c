@@ -63,6 +63,7 @@ struct world {
 	struct agent agent;
 	struct approval_action action;
 	struct approvers wanted;
+	bool money; /* the tool may move some */
 };
 
 static struct world world_make(void)
@@ -92,7 +93,7 @@ static struct world world_make(void)
 
 static bool covers(const struct world *w)
 {
-	return preapproval_covers(&w->given, &w->agent, &w->action, &w->wanted);
+	return preapproval_covers(&w->given, &w->agent, &w->action, w->money, &w->wanted);
 }
 
 /* [APR-6] */
@@ -155,6 +156,8 @@ static void amounts_hold_to_the_last_millionth(void **state)
 	assert_false(covers(&w));
 	w.action.has_amount = false;
 	assert_true(covers(&w));
+	w.money = true;
+	assert_false(covers(&w)); /* of an amount that is not said nobody knows the ceiling */
 }
 
 /* [APR-3] [APR-6] */
