@@ -18,8 +18,7 @@ static enum st on_heads_moved(struct svc_event *event)
 			continue;
 		heads[count++] = data->heads.items[i].head_hash;
 	}
-	return count == 0 ? ST_OK
-			  : store_agents_heads(event->tx, event->arena, numbers, heads, count);
+	return count == 0 ? ST_OK : store_agents_heads(event->tx, numbers, heads, count);
 }
 
 const struct svc_follow registry_follows[] = {

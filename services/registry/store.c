@@ -145,13 +145,13 @@ const struct db_statement registry_statements[] = {
 				 "WHERE number = $1 AND valid_from_ms < $2 "
 				 "ORDER BY valid_from_ms DESC, ordinal DESC LIMIT $3",
 				 "iii", "tit" },
-	[REG_AGENT_LOCK_SHARED] = { "agent_lock_shared",
-				    "SELECT 1::bigint FROM pg_advisory_xact_lock_shared($1)", "i",
-				    "i" },
 	[REG_AGENT_HEADS] = { "agent_heads",
-			      "UPDATE agent a SET audit_chain = h.head FROM unnest($1::bigint[], "
-			      "$2::text[]) AS h (number, head) WHERE a.number = h.number AND "
-			      "a.audit_chain <> h.head",
+			      "WITH moved AS MATERIALIZED (SELECT a.number, h.head FROM agent a "
+			      "JOIN "
+			      "unnest($1::bigint[], $2::text[]) AS h (number, head) USING (number) "
+			      "WHERE a.audit_chain <> h.head FOR NO KEY UPDATE OF a NOWAIT) UPDATE "
+			      "agent a SET audit_chain = m.head FROM moved m WHERE a.number = "
+			      "m.number",
 			      "IT", "" },
 	[REG_AGENT_SET_CONDITION] = { "agent_set_condition",
 				      "UPDATE agent SET state = $3, throttled = $4, "

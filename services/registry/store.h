@@ -22,7 +22,6 @@ enum registry_statement {
 	REG_AGENT_VERSION_ADD,
 	REG_AGENT_VERSIONS,
 	REG_AGENT_SET_CONDITION,
-	REG_AGENT_LOCK_SHARED,
 	REG_AGENT_HEADS,
 	REG_AGENT_TRANSITION_ADD,
 	REG_LIST_ID_ASC,
@@ -76,8 +75,9 @@ extern const struct db_statement registry_statements[];
 #define REGISTRY_LOCK_AGENTS INT64_C(0x7265676973747201)
 #define REGISTRY_LOCK_PEOPLE INT64_C(0x7265676973747202)
 MUST_CHECK enum st store_lock(struct db_tx *tx, struct arena *arena, int64_t lock);
-/* What the evidence log says is the head of each one's chain; unknown numbers are passed over. */
-MUST_CHECK enum st store_agents_heads(struct db_tx *tx, struct arena *arena, const int64_t *numbers,
+/* What the evidence log says is the head of each one's chain; unknown numbers are passed over.
+ * ST_SERIALIZATION: somebody is at one of them; nothing is written, and it comes again. */
+MUST_CHECK enum st store_agents_heads(struct db_tx *tx, const int64_t *numbers,
 				      const struct str *heads, size_t count);
 
 /* -- agents (store_agent.c) -- */

@@ -62,14 +62,11 @@ enum st store_lock(struct db_tx *tx, struct arena *arena, int64_t lock)
 	return db_query(tx, STATEMENT(LOCK), arena, &rows, DB_I64(lock));
 }
 
-/* A kill order writes many rows too: they do not meet, as each would have rows the other waits for.
- */
-enum st store_agents_heads(struct db_tx *tx, struct arena *arena, const int64_t *numbers,
-			   const struct str *heads, size_t count)
+/* Calls lock agents in the order they come, and a kill order many: who waits for nobody cannot be
+ * in a circle with them. */
+enum st store_agents_heads(struct db_tx *tx, const int64_t *numbers, const struct str *heads,
+			   size_t count)
 {
-	struct db_rows rows;
-
-	TRY(db_query(tx, STATEMENT(AGENT_LOCK_SHARED), arena, &rows, DB_I64(REGISTRY_LOCK_AGENTS)));
 	return db_write(tx, STATEMENT(AGENT_HEADS), DB_ANY_ROWS, ST_INTERNAL,
 			DB_I64S(numbers, count), DB_TEXTS(heads, count));
 }

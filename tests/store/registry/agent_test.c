@@ -69,6 +69,39 @@ static void the_head_of_a_chain_is_what_the_log_told(void **state)
 			 1);
 }
 
+static enum st head_told(const char *head)
+{
+	struct audit_chain_head heads[] = { { STR("piopl_00001"), str_of(head) } };
+	struct audit_heads_moved data = { .heads = { heads, 1 } };
+	struct problem problem = { 0 };
+	struct db_tx *tx;
+
+	assert_int_equal(db_begin(world.svc.db, &tx, &problem), ST_OK);
+	struct svc_event event = {
+		.svc = &world.svc, .arena = &world.svc.arena, .tx = tx, .data = &data
+	};
+	enum st st = registry_follows[0].handle(&event);
+	if (st != ST_OK)
+		db_rollback(tx);
+	return st == ST_OK ? db_commit(tx, &problem) : st;
+}
+
+/* It would close a circle with calls, which lock agents in the order they come. */
+static void who_tells_of_heads_waits_for_nobody(void **state)
+{
+	static const char head[] =
+		"sha256:00000000000000000000000000000000000000000000000000000000000000fe";
+	int64_t begin_ms = harness_now_ms();
+
+	(void)state;
+	harness_sql(world.harness, "BEGIN; SELECT FROM registry.agent WHERE number = 1 FOR UPDATE");
+	assert_int_equal(head_told(head), ST_SERIALIZATION);
+	assert_true(harness_now_ms() - begin_ms < 500);
+	harness_sql(world.harness, "COMMIT");
+	assert_int_equal(head_told(head), ST_OK);
+	assert_true(str_is(agent_now("piopl_00001")->governance.audit_chain, head));
+}
+
 /* [AGT-1] */
 static void ids_go_on_and_grow_past_five_digits(void **state)
 {
@@ -393,6 +426,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_agent_is_made_with_four_blocks_from_its_role),
 		cmocka_unit_test(the_head_of_a_chain_is_what_the_log_told),
+		cmocka_unit_test(who_tells_of_heads_waits_for_nobody),
 		cmocka_unit_test(ids_go_on_and_grow_past_five_digits),
 		cmocka_unit_test(an_id_of_a_failed_call_is_not_reused),
 		cmocka_unit_test(what_breaks_a_rule_is_not_made_and_leaves_evidence),
