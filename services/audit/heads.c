@@ -1,6 +1,6 @@
 /* heads.c: which chains moved, told to who keeps agents. Where the index is, table `chain` has each
- * head once however often it moved; behind it the records say it themselves. What is told in a tick
- * is bounded: under a load that moves more, the busiest are told last. */
+ * head once however often it moved; behind it the records say it themselves. What a tick tells is
+ * bounded; all chains have their turn, so the busiest do not keep others from it, nor are kept. */
 #include "service.h"
 
 #define HEADS_A_TICK 2000 /* and positions behind the index */
@@ -37,15 +37,20 @@ static enum st heads_emit(struct svc_tick_context *tick, const struct audit_move
 	return svc_emit_in(&scope, &EVT_AUDIT_HEADS_MOVED, subjects, data, events);
 }
 
-/* From `told` on as far as the index is; `ret` is how far that was. */
-static enum st indexed_tell(struct svc_tick_context *tick, int64_t told, int64_t indexed,
-			    int64_t *ret)
+/* Where the telling stands. pass_to 0: no pass over the chains is under way. */
+struct told {
+	int64_t position, pass_to;
+	struct str pass_after;
+};
+
+/* The next chains of the pass. */
+static enum st pass_tell(struct svc_tick_context *tick, struct told *told)
 {
 	struct audit_moved *moved = ARENA_ARRAY(tick->arena, struct audit_moved, HEADS_A_TICK);
 	struct db_rows rows;
 
 	TRY(db_query(tick->tx, &audit_statements[AUDIT_CHAIN_MOVED], tick->arena, &rows,
-		     DB_I64(told), DB_I64(indexed), DB_I64(HEADS_A_TICK)));
+		     DB_I64(told->position), DB_TEXT(told->pass_after), DB_I64(HEADS_A_TICK)));
 	if (!moved)
 		return ST_TOO_LARGE;
 	for (size_t i = 0; i < rows.count; i++) {
@@ -56,7 +61,13 @@ static enum st indexed_tell(struct svc_tick_context *tick, int64_t told, int64_t
 		moved[i].agent_id = db_text(&rows, i, 0);
 		memcpy(moved[i].head.bytes, head.data, HASH_BYTES);
 	}
-	*ret = rows.count < HEADS_A_TICK ? indexed : db_i64(&rows, rows.count - 1, 2) + 1;
+	if (rows.count == HEADS_A_TICK) {
+		told->pass_after = moved[rows.count - 1].agent_id;
+	} else {
+		told->position = told->pass_to;
+		told->pass_to = 0;
+		told->pass_after = STR("");
+	}
 	return heads_emit(tick, moved, rows.count);
 }
 
@@ -79,22 +90,28 @@ static enum st tail_tell(struct svc_tick_context *tick, int64_t from, int64_t to
 enum st audit_tick_heads(struct svc_tick_context *tick)
 {
 	struct db_rows rows;
-	int64_t told, to, size, indexed;
+	int64_t size, indexed;
 
 	TRY(db_query0(tick->tx, &audit_statements[AUDIT_HEADS_TOLD], tick->arena, &rows));
 	if (rows.count != 1)
 		return ST_LOG_DAMAGED;
-	told = db_i64(&rows, 0, 0);
-	size = db_i64(&rows, 0, 1);
-	if (told >= size)
+	struct told told = { db_i64(&rows, 0, 0), db_i64(&rows, 0, 1), db_text(&rows, 0, 2) };
+	size = db_i64(&rows, 0, 3);
+	if (told.position >= size)
 		return ST_OK;
 	TRY(audit_indexed_to(tick->tx, tick->arena, &indexed));
-	if (told < indexed) {
-		TRY(indexed_tell(tick, told, indexed, &to));
-		tick->again = to == indexed && to < size;
+	if (told.pass_to > 0 || told.position < indexed) {
+		if (told.pass_to == 0)
+			told.pass_to = indexed;
+		TRY(pass_tell(tick, &told));
+		tick->again = told.pass_to == 0 && told.position < size;
 	} else {
-		to = size - told > HEADS_A_TICK ? told + HEADS_A_TICK : size;
-		TRY(tail_tell(tick, told, to));
+		int64_t to =
+			size - told.position > HEADS_A_TICK ? told.position + HEADS_A_TICK : size;
+
+		TRY(tail_tell(tick, told.position, to));
+		told.position = to;
 	}
-	return db_write(tick->tx, &audit_statements[AUDIT_HEADS_TELL], 1, ST_CONFLICT, DB_I64(to));
+	return db_write(tick->tx, &audit_statements[AUDIT_HEADS_TELL], 1, ST_CONFLICT,
+			DB_I64(told.position), DB_I64(told.pass_to), DB_TEXT(told.pass_after));
 }

@@ -186,15 +186,20 @@ const struct db_statement audit_statements[AUDIT_STATEMENT_COUNT + 1] = {
 			       "last_position = greatest(c.last_position, excluded.last_position)",
 			       "TXII", "" },
 	[AUDIT_CHAIN_MOVED] = { "audit_chain_moved",
-				"SELECT agent_id, head_hash, last_position FROM chain WHERE "
-				"last_position >= $1 AND last_position < $2 ORDER BY last_position "
-				"LIMIT $3",
-				"iii", "txi" },
+				"SELECT agent_id, head_hash FROM chain WHERE last_position >= $1 "
+				"AND "
+				"agent_id > $2 ORDER BY agent_id LIMIT $3",
+				"iti", "tx" },
 	[AUDIT_HEADS_TOLD] = { "audit_heads_told",
-			       "SELECT h.position, t.size FROM heads_told h, tree t FOR UPDATE OF "
-			       "h",
-			       "", "ii" },
-	[AUDIT_HEADS_TELL] = { "audit_heads_tell", "UPDATE heads_told SET position = $1", "i", "" },
+			       "SELECT h.position, coalesce(h.pass_to, 0), h.pass_after, t.size "
+			       "FROM "
+			       "heads_told h, tree t FOR UPDATE OF h",
+			       "", "iiti" },
+	[AUDIT_HEADS_TELL] = { "audit_heads_tell",
+			       "UPDATE heads_told SET position = $1, pass_to = nullif($2::bigint, "
+			       "0), "
+			       "pass_after = $3",
+			       "iit", "" },
 	[AUDIT_CHAIN_GET] = { "audit_chain_get",
 			      "SELECT head_hash, length, last_position FROM chain WHERE agent_id = "
 			      "$1",

@@ -111,6 +111,26 @@ static void more_heads_than_a_tick_tells_come_with_the_next(void **state)
 		1);
 }
 
+/* While others go on acting, more than a tick can tell, each still has its turn. */
+static void the_busiest_do_not_keep_others_from_their_turn(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 8; round++) {
+		world_append(&world, AUDIT_SEGMENT, 4 * HEADS_A_TICK, NULL);
+		assert_int_equal(world_tick(&world, audit_tick_index), ST_OK);
+		assert_int_equal(world_tick(&world, audit_tick_heads), ST_OK);
+	}
+	assert_int_equal(
+		harness_sql_i64(
+			world.harness,
+			"SELECT count(*) FROM audit.chain c WHERE last_position < (SELECT "
+			"size FROM audit.tree) - 8 * 8192 AND NOT EXISTS (SELECT FROM (" TOLD
+			") AS t WHERE t.agent = c.agent_id)"),
+		0);
+	assert_true(harness_sql_i64(world.harness,
+				    "SELECT count(DISTINCT agent) FROM (" TOLD ") AS t") > 6000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -118,6 +138,7 @@ int main(void)
 		cmocka_unit_test(heads_are_told_before_anything_is_indexed),
 		cmocka_unit_test(heads_behind_the_index_are_told_once),
 		cmocka_unit_test(more_heads_than_a_tick_tells_come_with_the_next),
+		cmocka_unit_test(the_busiest_do_not_keep_others_from_their_turn),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
