@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "crypto.h"
 #include "services/terminal/money.h"
+#include "services/terminal/process.h"
 
 /* -- months -- */
 
@@ -125,12 +126,14 @@ static enum st month_export(struct terminal *t, struct export *e, char ret_diges
 	sha256_init(&e->digest);
 	enum st st = month_write(t, terminal_text(t, "month"), e, problem);
 	bool kept = e->written && fflush(e->out) == 0 && fsync(fileno(e->out)) == 0;
-	kept = fclose(e->out) == 0 && kept;
+	kept = fclose(e->out) == 0 && kept && directory_sync(path);
 	sha256_final(&e->digest, &hash);
 	hash_to_text(&hash, ret_digest);
 	if (st == ST_OK && !kept)
 		st = problem_set(problem, ST_UNAVAILABLE, "output", "cannot write \"%s\": %s", path,
 				 strerror(errno));
+	if (st != ST_OK) /* nothing was asked for yet */
+		(void)unlink(path);
 	return st;
 }
 
@@ -145,29 +148,45 @@ enum st cmd_ledger_export(struct terminal *t, struct problem *problem)
 	return ST_OK;
 }
 
+static enum st cut_ask(struct terminal *t, const struct export *e, const char *digest,
+		       struct meter_ledger_cut_reply *ret, struct problem *problem)
+{
+	const struct meter_ledger_cut_request request = { .month = terminal_text(t, "month"),
+							  .transfers = e->transfers,
+							  .last = e->last,
+							  .file = str_of(digest) };
+	const char *path = args_text(&t->args, "output");
+	struct str person;
+	enum st st = terminal_person(t, &person, problem); /* who takes books away is kept */
+
+	if (st != ST_OK) {
+		(void)unlink(path);
+		return st;
+	}
+	st = terminal_call(t, &CALL_METER_LEDGER_CUT, &request, ret, problem);
+	if (ledger_cut_refused(st))
+		(void)unlink(path);
+	else if (st != ST_OK)
+		problem_hint(problem,
+			     "\"%s\" is kept, it may be all that remains; see: piopl ledger list",
+			     path);
+	return st;
+}
+
 enum st cmd_ledger_cut(struct terminal *t, struct problem *problem)
 {
-	struct meter_ledger_cut_request request = { .month = terminal_text(t, "month") };
 	struct meter_ledger_cut_reply reply;
 	char digest[HASH_TEXT_SIZE];
 	struct export e;
-	bool printed;
 
 	TRY(terminal_confirm(t, "this takes the month out of the ledger; the file is what remains",
 			     "cut", problem));
 	TRY(month_export(t, &e, digest, problem));
-	request.transfers = e.transfers;
-	request.last = e.last;
-	request.file = str_of(digest);
-	enum st st = terminal_ask(t, &CALL_METER_LEDGER_CUT, &request, &reply, &printed, problem);
-	/* of any other failure nobody knows yet whether the file is all that remains */
-	if (st_info(st)->kind == ST_KIND_REFUSAL)
-		(void)unlink(args_text(&t->args, "output"));
-	TRY(st);
-	if (!printed)
-		terminal_say(t, "%.*s is cut; %lld transfers are in %s, %s\n",
-			     STR_ARG(reply.cut.month), (long long)reply.cut.transfers,
-			     args_text(&t->args, "output"), digest);
+	TRY(cut_ask(t, &e, digest, &reply, problem));
+	if (t->json)
+		return terminal_json(t, CALL_METER_LEDGER_CUT.reply, &reply);
+	terminal_say(t, "%.*s is cut; %lld transfers are in %s, %s\n", STR_ARG(reply.cut.month),
+		     (long long)reply.cut.transfers, args_text(&t->args, "output"), digest);
 	return ST_OK;
 }
 

@@ -180,7 +180,8 @@ const struct command catalog_money[] = {
 			 "younger than the retention are refused.",
 		.example = "piopl ledger cut 2026-01 --output 2026-01.csv",
 		.arguments = LIST(NEEDED("month", "MONTH", "like 2026-01")),
-		.options = LIST(NEEDED("output", "FILE", "a file that is not there yet"), YES),
+		.options = LIST(NEEDED("output", "FILE", "a file that is not there yet"), YES,
+				PATH("key", "your key file; the steward's when left out")),
 	},
 	{
 		.id = COMMAND_JOB_CREATE,

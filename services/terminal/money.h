@@ -16,4 +16,8 @@ MUST_CHECK enum st wallet_currency(struct terminal *t, struct str wallet_id, str
 /* RFC 4180: quotes around, quotes doubled. A leading "=", "+", "-" or "@" would be a formula. */
 void csv_text(struct buf *buf, struct str text);
 
+/* The meter itself said that the month is still in the books. Of any other failure, one on this
+ * side too, nobody knows: the cut may be committed, and its file all that remains. */
+bool ledger_cut_refused(enum st st);
+
 #endif

@@ -82,6 +82,9 @@ static void a_month_goes_into_a_file_and_the_books_still_balance(void **state)
 	must(1, run("piopl ledger cut %s --output early.csv --yes", month));
 	says("(ledger_retained)");
 	must(0, run("test ! -e early.csv"));
+	must(1, run("piopl ledger cut 2019-01 --output early.csv --yes"));
+	says("(ledger_month_unknown)");
+	must(0, run("test ! -e early.csv"));
 	must(0, run("piopl clock advance 70d"));
 	must(0, run("piopl wallet deposit %s 1", wallet));
 	must(0, run("piopl ledger list"));
@@ -91,6 +94,7 @@ static void a_month_goes_into_a_file_and_the_books_still_balance(void **state)
 	must(0, run("test sha256:$(sha256sum cut.csv | cut -d' ' -f1) = %s", digest));
 	must(0, run("piopl ledger list"));
 	says(digest);
+	must(0, run("piopl ledger list --json | grep -q '\"by\": *\"per_'"));
 	must(0, run("piopl wallet audit"));
 	says("the books balance");
 	must(0, run("piopl wallet balance %s", wallet));
