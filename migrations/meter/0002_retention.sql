@@ -103,3 +103,7 @@ BEGIN
 	EXECUTE format('DROP TABLE %I', v_name);
 	RETURN '';
 END $$;
+
+-- The audit reads what was captured of the wallets of a page, and no other hold.
+CREATE INDEX hold_captured ON hold (wallet) INCLUDE (captured)
+	WHERE sandbox IS NOT NULL AND captured > 0;

@@ -311,6 +311,20 @@ static void the_audit_goes_by_page(void **state)
 	books_balance();
 }
 
+/* [WAL-4] a page reads what was captured of its wallets alone, however many holds there are */
+static void a_page_of_the_audit_reads_no_other_hold(void **state)
+{
+	char sql[4096];
+
+	(void)state;
+	snprintf(sql, sizeof(sql),
+		 "SET search_path = meter; SET enable_seqscan = off; SET plan_cache_mode = "
+		 "force_generic_plan; PREPARE page (bigint, bigint) AS %s; EXPLAIN (FORMAT JSON, "
+		 "COSTS off) EXECUTE page(0, 5)",
+		 meter_statements[MTR_AUDIT_CHARGES_PAGE].sql);
+	assert_non_null(strstr(harness_sql_text(world.harness, sql), "\"hold_captured\""));
+}
+
 static void wallets_are_listed_by_owner(void **state)
 {
 	(void)state;
@@ -372,6 +386,7 @@ int main(void)
 		cmocka_unit_test(the_database_itself_keeps_the_books),
 		cmocka_unit_test(the_audit_finds_what_does_not_add_up),
 		cmocka_unit_test(the_audit_goes_by_page),
+		cmocka_unit_test(a_page_of_the_audit_reads_no_other_hold),
 		cmocka_unit_test(wallets_are_listed_by_owner),
 		cmocka_unit_test(the_clock_may_jump),
 	};
