@@ -323,6 +323,35 @@ static void the_rule_ends_with_an_approval(void **state)
 	must_be(apply_as(fleet.steward_id, active("team-draft", 0), NULL, NULL), ST_OK);
 }
 
+#define ROOT_OTHER                                                                                 \
+	"policy:\n  id: root-other\n  type: validation\n  root: true\n  activation:\n"             \
+	"    require_approval: true\n    approvers: {roles: [steward]}\n  rules:\n"                \
+	"    - {validation: something-else, threshold: 0}\n"
+
+/* [POL-5] Another revision of a document beside it, not in its place, does not end what it wants.
+ */
+static void a_revision_tried_in_the_shadow_does_not_hide_the_one_in_force(void **state)
+{
+	struct policy_document_change changes[2] = {
+		{ .document_id = STR("root-activation"), .state = POLICY_DOCUMENT_STATE_SIMULATE },
+		active("root-other", 0),
+	};
+	const struct policy_activation_terms_request terms = { .has_changes = true,
+							       .changes = { changes, 2 } };
+	struct policy_apply_request request = { .changes = { changes, 2 } };
+	struct policy_version_reply reply;
+	char id[64];
+
+	(void)state;
+	document_activate(ROOT_RULES("approver"), "root-activation");
+	must_be(document_put(ROOT_RULES("steward, approver")), ST_OK);
+	must_be(document_put(ROOT_OTHER), ST_OK);
+	approved_change(&terms, 1, id);
+	request.approval_id = str_of(id);
+	assert_int_equal(as(fleet.steward_id, &CALL_POLICY_APPLY, &request, &reply),
+			 ST_ACTIVATION_IMPOSSIBLE);
+}
+
 static int start(void **state)
 {
 	group_start(state);
@@ -348,6 +377,7 @@ int main(void)
 		cmocka_unit_test(the_same_approval_is_not_used_twice_for_a_rollback),
 		cmocka_unit_test(as_many_approve_as_the_strictest_wants),
 		cmocka_unit_test(the_rule_ends_with_an_approval),
+		cmocka_unit_test(a_revision_tried_in_the_shadow_does_not_hide_the_one_in_force),
 	};
 
 	return cmocka_run_group_tests_name("policy approvers and activation", tests, start,
