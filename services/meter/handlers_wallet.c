@@ -265,17 +265,35 @@ enum st on_wallet_statement(struct svc_request *req)
 	return ST_OK;
 }
 
+/* One of: all, a wallet, a page of wallets, a window of numbers. */
+static enum st audit_asked(struct svc_request *req, const struct meter_wallet_audit_request *in)
+{
+	if (in->has_wallets && in->wallet_id.data)
+		return svc_refuse(req, ST_MESSAGE_INVALID, "/wallets",
+				  "a wallet_id is audited whole, leave wallets out");
+	if (in->has_numbers && (in->wallet_id.data || in->has_wallets))
+		return svc_refuse(req, ST_MESSAGE_INVALID, "/numbers",
+				  "numbers are of no wallet, leave wallet_id and wallets out");
+	if (in->has_after && !in->has_wallets && !in->has_numbers)
+		return svc_refuse(req, ST_MESSAGE_INVALID, "/after",
+				  "what follows is counted in wallets or numbers: name how many");
+	return ST_OK;
+}
+
 enum st on_wallet_audit(struct svc_request *req)
 {
 	const struct meter_wallet_audit_request *in = req->body;
 	struct meter_wallet_audit_reply *out = req->answer;
 	struct wallet_view view = { 0 };
 
+	TRY(audit_asked(req, in));
 	if (in->wallet_id.data)
 		TRY(wallet_found(req, in->wallet_id, "/wallet_id", &view));
 	out->at_ms = req->now_ms;
+	int64_t after = in->has_after && in->after > 0 ? in->after : 0;
 	if (in->has_wallets)
-		return store_audit_page(req->tx, req->arena, in->has_after ? in->after : 0,
-					in->wallets, out);
+		return store_audit_page(req->tx, req->arena, after, in->wallets, out);
+	if (in->has_numbers)
+		return store_audit_own(req->tx, req->arena, after, in->numbers, out);
 	return store_audit(req->tx, req->arena, view.number, out);
 }

@@ -288,6 +288,22 @@ const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 				     "AND w.number > $1::bigint AND w.number <= $2::bigint ORDER "
 				     "BY w.number LIMIT 100",
 				     "ii", "inii" },
+	[MTR_AUDIT_OWN] = { "meter_audit_own",
+			    "WITH e AS (SELECT account, sum(amount) AS amount FROM (SELECT "
+			    "from_account AS "
+			    "account, -amount AS amount FROM transfer WHERE id > $1 AND id <= $2 "
+			    "AND "
+			    "from_account < 0 UNION ALL SELECT to_account, amount FROM transfer "
+			    "WHERE id > $1 "
+			    "AND id <= $2 AND to_account < 0) AS l GROUP BY account) SELECT a.id, "
+			    "coalesce(e.amount, 0)::bigint, coalesce(o.balance, 0), a.balance FROM "
+			    "account a "
+			    "LEFT JOIN e ON e.account = a.id LEFT JOIN opening o ON o.account = "
+			    "a.id WHERE "
+			    "a.id < 0 ORDER BY a.id DESC",
+			    "ii", "iiii" },
+	[MTR_TRANSFER_LAST] = { "meter_transfer_last", "SELECT last_value FROM transfer_number", "",
+				"i" },
 
 	/* months of the ledger */
 	[MTR_LEDGER_BEGINS] = { "meter_ledger_begins",

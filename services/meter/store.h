@@ -42,6 +42,8 @@ enum meter_statement {
 	MTR_AUDIT_PAGE,
 	MTR_AUDIT_ACCOUNTS_PAGE,
 	MTR_AUDIT_CHARGES_PAGE,
+	MTR_AUDIT_OWN,
+	MTR_TRANSFER_LAST,
 	MTR_LEDGER_BEGINS,
 	MTR_LEDGER_MONTHS,
 	MTR_LEDGER_CUTS,
@@ -164,11 +166,16 @@ MUST_CHECK enum st store_statement(struct db_tx *tx, struct arena *arena,
 				   size_t *ret_count);
 MUST_CHECK enum st store_audit(struct db_tx *tx, struct arena *arena, int64_t wallet,
 			       struct meter_wallet_audit_reply *ret);
-/* The next `wallets` after a number; of a ledger too large for one statement. That the accounts of
- * the installation are the sum of their entries follows: what of all accounts sums to zero and what
- * of the wallets' is their entries', and each transfer has two legs. */
+/* The next `wallets` after a number; of a ledger too large for one statement. It proves these
+ * wallets' accounts; the installation's own are proved by their entries (store_audit_own). */
 MUST_CHECK enum st store_audit_page(struct db_tx *tx, struct arena *arena, int64_t after,
 				    int64_t wallets, struct meter_wallet_audit_reply *ret);
+/* Entries of the installation's own accounts among the next `numbers` transfers after one; the last
+ * window has all that follow, and their balances are of its instant. A number is taken before its
+ * transfer is committed: windows but the last stay AUDIT_NUMBERS_LATE away from the newest. */
+#define AUDIT_NUMBERS_LATE 100000
+MUST_CHECK enum st store_audit_own(struct db_tx *tx, struct arena *arena, int64_t after,
+				   int64_t numbers, struct meter_wallet_audit_reply *ret);
 
 /* -- months of the ledger (store_retention.c) -- */
 

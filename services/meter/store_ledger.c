@@ -264,6 +264,30 @@ enum st store_audit_page(struct db_tx *tx, struct arena *arena, int64_t after, i
 	return ST_OK;
 }
 
+enum st store_audit_own(struct db_tx *tx, struct arena *arena, int64_t after, int64_t numbers,
+			struct meter_wallet_audit_reply *ret)
+{
+	struct db_rows rows;
+
+	TRY(db_query0(tx, STATEMENT(TRANSFER_LAST), arena, &rows));
+	int64_t settled = db_i64(&rows, 0, 0) - AUDIT_NUMBERS_LATE;
+	ret->has_next = after < settled && numbers <= settled - after;
+	ret->next = ret->has_next ? after + numbers : 0;
+	TRY(db_query(tx, STATEMENT(AUDIT_OWN), arena, &rows, DB_I64(after),
+		     DB_I64(ret->has_next ? ret->next : INT64_MAX)));
+	ret->own.items = ARENA_ARRAY(arena, struct meter_own_account, rows.count);
+	if (!ret->own.items)
+		return ST_TOO_LARGE;
+	ret->own.count = rows.count;
+	for (size_t i = 0; i < rows.count; i++)
+		ret->own.items[i] = (struct meter_own_account){ .account = db_i64(&rows, i, 0),
+								.entries = db_i64(&rows, i, 1),
+								.opening = db_i64(&rows, i, 2),
+								.balance = db_i64(&rows, i, 3) };
+	ret->balanced = true;
+	return ST_OK;
+}
+
 enum st store_audit(struct db_tx *tx, struct arena *arena, int64_t wallet,
 		    struct meter_wallet_audit_reply *ret)
 {

@@ -311,6 +311,48 @@ static void the_audit_goes_by_page(void **state)
 	books_balance();
 }
 
+/* [WAL-4] what is moved between accounts of the installation leaves every wallet and the sum over
+ * all as they were, and is found; windows end where numbers may still be under way */
+static void the_audit_of_the_own_accounts_goes_by_number(void **state)
+{
+	int64_t windows;
+
+	(void)state;
+	sql_i64("SELECT setval('meter.transfer_number', %d + 250)", AUDIT_NUMBERS_LATE);
+	deposited(wallet_made("vera"), "2"); /* number 251 past it */
+	assert_int_equal(own_faults(1, &windows), 0);
+	assert_int_equal(windows, 252);
+	assert_int_equal(own_faults(251, &windows), 0);
+	assert_int_equal(windows, 2);
+	assert_int_equal(own_faults(252, &windows), 0);
+	assert_int_equal(windows, 1);
+	harness_sql(world.harness,
+		    "UPDATE meter.account SET balance = balance + id * 2 + 2001 WHERE "
+		    "id IN (-1000, -1001)");
+	OK("wallet_audit", "{\"wallets\":10000}");
+	assert_true(((const struct meter_wallet_audit_reply *)world.answer)->balanced);
+	assert_int_equal(own_faults(100, &windows), 2);
+	harness_sql(world.harness,
+		    "UPDATE meter.account SET balance = balance - id * 2 - 2001 WHERE "
+		    "id IN (-1000, -1001)");
+	books_balance();
+}
+
+static void an_audit_is_asked_for_one_thing(void **state)
+{
+	struct id a = wallet_made("walt");
+
+	(void)state;
+	REFUSED(ST_MESSAGE_INVALID, "/wallets", "wallet_audit",
+		"{\"wallet_id\":\"%s\",\"wallets\":1}", a.text);
+	REFUSED(ST_MESSAGE_INVALID, "/numbers", "wallet_audit",
+		"{\"wallet_id\":\"%s\",\"numbers\":1}", a.text);
+	REFUSED(ST_MESSAGE_INVALID, "/numbers", "wallet_audit", "{\"wallets\":1,\"numbers\":1}");
+	REFUSED(ST_MESSAGE_INVALID, "/after", "wallet_audit", "{\"after\":\"1\"}");
+	assert_int_not_equal(call("wallet_audit", "{\"numbers\":0}"), ST_OK);
+	assert_int_not_equal(call("wallet_audit", "{\"numbers\":1000000001}"), ST_OK);
+}
+
 /* [WAL-4] a page reads what was captured of its wallets alone, however many holds there are */
 static void a_page_of_the_audit_reads_no_other_hold(void **state)
 {
@@ -386,6 +428,8 @@ int main(void)
 		cmocka_unit_test(the_database_itself_keeps_the_books),
 		cmocka_unit_test(the_audit_finds_what_does_not_add_up),
 		cmocka_unit_test(the_audit_goes_by_page),
+		cmocka_unit_test(the_audit_of_the_own_accounts_goes_by_number),
+		cmocka_unit_test(an_audit_is_asked_for_one_thing),
 		cmocka_unit_test(a_page_of_the_audit_reads_no_other_hold),
 		cmocka_unit_test(wallets_are_listed_by_owner),
 		cmocka_unit_test(the_clock_may_jump),
