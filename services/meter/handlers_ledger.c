@@ -5,7 +5,7 @@
 #include "clock.h"
 #include "handlers.h"
 
-#define EXPORT_WINDOW 250
+#define EXPORT_WINDOW 2000
 #define CUTS_DEFAULT 100
 
 /* The contract's form is 2026-01. */
@@ -132,11 +132,14 @@ enum st on_ledger_month(struct svc_request *req)
 	size_t older;
 
 	TRY(month_found(req, in->month, &month, &older));
-	TRY(store_ledger_extent(req->tx, req->arena, month, &extent));
+	TRY(store_ledger_extent(req->tx, req->arena, month, in->after > 0 ? in->after : 0,
+				in->has_numbers ? in->numbers : INT64_MAX, &extent));
 	*out = (struct meter_ledger_month_reply){ .month = in->month,
 						  .transfers = extent.transfers,
 						  .first = extent.first,
-						  .last = extent.last };
+						  .last = extent.last,
+						  .has_next = extent.next > 0,
+						  .next = extent.next };
 	return ST_OK;
 }
 

@@ -322,8 +322,9 @@ const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 			      "i", "iiiitt" },
 	[MTR_LEDGER_EXTENT] = { "meter_ledger_extent",
 				"SELECT count(*), coalesce(min(id), 0), coalesce(max(id), 0) FROM "
-				"transfer WHERE at_ms >= $1 AND at_ms < $2",
-				"ii", "iii" },
+				"transfer WHERE at_ms >= $1 AND at_ms < $2 AND id > $3 AND id <= "
+				"$4",
+				"iiii", "iii" },
 	[MTR_LEDGER_ROWS] = { "meter_ledger_rows",
 			      "SELECT t.id, t.at_ms, t.kind::bigint, t.from_account, "
 			      "t.to_account, t.amount, coalesce(t.from_balance, -1), "

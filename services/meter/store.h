@@ -197,11 +197,12 @@ struct cut_row {
 MUST_CHECK enum st store_ledger_cuts(struct db_tx *tx, struct arena *arena, int64_t limit,
 				     struct cut_row **ret, size_t *ret_count);
 struct month_extent {
-	int64_t transfers, first, last;
+	int64_t transfers, first, last, next;
 };
+/* Of what is among the next `numbers` after one; next: 0 with the last of such windows. */
 MUST_CHECK enum st store_ledger_extent(struct db_tx *tx, struct arena *arena, int64_t month,
-				       struct month_extent *ret);
-/* Transfers of the month with numbers in [from, to). */
+				       int64_t after, int64_t numbers, struct month_extent *ret);
+/* Transfers of the month with numbers in [from, to), or the first of them that fit in a message. */
 MUST_CHECK enum st store_ledger_rows(struct db_tx *tx, struct arena *arena, int64_t month,
 				     int64_t from, int64_t to,
 				     struct meter_ledger_export_reply *ret);

@@ -1,6 +1,8 @@
 /* store_retention.c: months of the ledger: which there are, reading one out, cutting one. */
 #include "store.h"
 
+#define ROWS_BYTES_MAX 900000 /* a message holds 1 MiB */
+
 enum st store_ledger_begins(struct db_tx *tx, struct arena *arena, int64_t *ret_ms,
 			    int64_t *ret_last)
 {
@@ -49,16 +51,36 @@ enum st store_ledger_cuts(struct db_tx *tx, struct arena *arena, int64_t limit,
 	return ST_OK;
 }
 
-enum st store_ledger_extent(struct db_tx *tx, struct arena *arena, int64_t month,
-			    struct month_extent *ret)
+enum st store_ledger_extent(struct db_tx *tx, struct arena *arena, int64_t month, int64_t after,
+			    int64_t numbers, struct month_extent *ret)
 {
 	struct db_rows rows;
 
+	TRY(db_query0(tx, STATEMENT(TRANSFER_LAST), arena, &rows));
+	int64_t last = db_i64(&rows, 0, 0);
+	bool more = after < last && numbers < last - after;
+	int64_t until = more ? after + numbers : INT64_MAX;
 	TRY(db_query(tx, STATEMENT(LEDGER_EXTENT), arena, &rows, DB_I64(month_first_ms(month)),
-		     DB_I64(month_first_ms(month_after(month)))));
-	*ret = (struct month_extent){ db_i64(&rows, 0, 0), db_i64(&rows, 0, 1),
-				      db_i64(&rows, 0, 2) };
+		     DB_I64(month_first_ms(month_after(month))), DB_I64(after), DB_I64(until)));
+	*ret = (struct month_extent){ db_i64(&rows, 0, 0), db_i64(&rows, 0, 1), db_i64(&rows, 0, 2),
+				      more ? until : 0 };
 	return ST_OK;
+}
+
+/* A row as JSON, at most: its names and numbers, and texts of which each byte is escaped. */
+static size_t row_bytes_max(const struct db_rows *rows, size_t i)
+{
+	return 420 + 6 * (text_or_none(rows, i, 8).size + text_or_none(rows, i, 9).size);
+}
+
+/* How many rows fit in a message. */
+static size_t rows_fit(const struct db_rows *rows)
+{
+	size_t bytes = 0, i = 0;
+
+	while (i < rows->count && (bytes += row_bytes_max(rows, i)) <= ROWS_BYTES_MAX)
+		i++;
+	return i;
 }
 
 enum st store_ledger_rows(struct db_tx *tx, struct arena *arena, int64_t month, int64_t from,
@@ -68,10 +90,11 @@ enum st store_ledger_rows(struct db_tx *tx, struct arena *arena, int64_t month, 
 
 	TRY(db_query(tx, STATEMENT(LEDGER_ROWS), arena, &rows, DB_I64(month_first_ms(month)),
 		     DB_I64(month_first_ms(month_after(month))), DB_I64(from), DB_I64(to)));
-	struct meter_ledger_row *out = ARENA_ARRAY(arena, struct meter_ledger_row, rows.count);
+	size_t count = rows_fit(&rows);
+	struct meter_ledger_row *out = ARENA_ARRAY(arena, struct meter_ledger_row, count);
 	if (!out)
 		return ST_TOO_LARGE;
-	for (size_t i = 0; i < rows.count; i++)
+	for (size_t i = 0; i < count; i++)
 		out[i] = (struct meter_ledger_row){
 			.number = db_i64(&rows, i, 0),
 			.at_ms = db_i64(&rows, i, 1),
@@ -89,8 +112,8 @@ enum st store_ledger_rows(struct db_tx *tx, struct arena *arena, int64_t month, 
 			.reverses = db_i64(&rows, i, 10),
 		};
 	ret->rows.items = out;
-	ret->rows.count = rows.count;
-	ret->next = to;
+	ret->rows.count = count;
+	ret->next = count < rows.count ? db_i64(&rows, count, 0) : to;
 	return ST_OK;
 }
 

@@ -11,6 +11,10 @@
 
 /* -- months -- */
 
+#define COUNT_NUMBERS_FIRST 1000000
+#define COUNT_NUMBERS_MAX 1000000000
+#define COUNT_WINDOW_MS 500
+
 enum st cmd_ledger_list(struct terminal *t, struct problem *problem)
 {
 	struct meter_ledger_list_request request = { 0 };
@@ -82,16 +86,45 @@ static void row_csv(struct buf *buf, const struct meter_ledger_row *row)
 	buf_add_c(buf, "\r\n");
 }
 
+/* Counted by windows too, which grow and shrink with what they take. */
+static enum st month_count(struct terminal *t, struct str month,
+			   struct meter_ledger_month_reply *ret, struct problem *problem)
+{
+	struct meter_ledger_month_request ask = { .month = month,
+						  .has_numbers = true,
+						  .numbers = COUNT_NUMBERS_FIRST };
+	struct meter_ledger_month_reply window = { .has_next = true };
+
+	*ret = (struct meter_ledger_month_reply){ 0 };
+	while (window.has_next) {
+		uint64_t began_ns = clock_mono_ns();
+		arena_reset(&t->arena);
+		TRY(terminal_call(t, &CALL_METER_LEDGER_MONTH, &ask, &window, problem));
+		uint64_t took_ms = (clock_mono_ns() - began_ns) / 1000000;
+		if (ret->transfers == 0)
+			ret->first = window.first;
+		if (window.transfers > 0)
+			ret->last = window.last;
+		ret->transfers += window.transfers;
+		ask.has_after = true;
+		ask.after = window.next;
+		if (took_ms < COUNT_WINDOW_MS && ask.numbers <= COUNT_NUMBERS_MAX / 2)
+			ask.numbers *= 2;
+		else if (took_ms > 4 * COUNT_WINDOW_MS && ask.numbers > 1)
+			ask.numbers /= 2;
+	}
+	return ST_OK;
+}
+
 /* Windows of numbers, until the last of the month. */
 static enum st month_write(struct terminal *t, struct str month, struct export *e,
 			   struct problem *problem)
 {
-	struct meter_ledger_month_request ask = { .month = month };
 	struct meter_ledger_month_reply extent;
 	struct meter_ledger_export_reply page;
 	struct buf buf;
 
-	TRY(terminal_call(t, &CALL_METER_LEDGER_MONTH, &ask, &extent, problem));
+	TRY(month_count(t, month, &extent, problem));
 	struct meter_ledger_export_request request = { .month = month, .from = extent.first };
 	line_put(e, STR("number,at,kind,from_account,to_account,amount,from_balance,to_balance,"
 			"reverses,reference,by\r\n"));

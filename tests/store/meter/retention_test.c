@@ -410,7 +410,86 @@ static void a_month_that_is_written_to_is_not_cut(void **state)
 	assert_string_equal(PQgetvalue(r, 0, 0), "differs");
 	PQclear(r);
 	assert_null(PQgetResult(owner));
+	r = PQexec(owner, "SET session_replication_role = replica; DELETE FROM "
+			  "meter.transfer_202603; RESET session_replication_role");
+	assert_int_equal(PQresultStatus(r), PGRES_COMMAND_OK);
+	PQclear(r);
 	PQfinish(writer);
+}
+
+/* In March, from account -1000 to 2, with notes as long as they may be. */
+static void transfers_made(int64_t first_number, int64_t count, int reference)
+{
+	sql_i64("WITH t AS (INSERT INTO meter.transfer (id, at_ms, from_account, to_account, "
+		"amount, "
+		"kind) SELECT %lld + i, %lld, -1000, 2, 1, 1 FROM generate_series(0, %lld) AS i "
+		"RETURNING id), n AS (INSERT INTO meter.transfer_note (transfer, reference, "
+		"said_by) "
+		"SELECT id, repeat(chr(1), %d), repeat(chr(1), %d) FROM t WHERE %d > 0) SELECT "
+		"setval('meter.transfer_number', %lld)",
+		(long long)first_number, (long long)MARCH_MS, (long long)count - 1, reference,
+		METER_TEXT_BYTES_MAX, reference, (long long)(first_number + count - 1));
+}
+
+/* How many rows the page has, which a message holds. */
+static size_t page_read(int64_t from, int64_t *ret_next)
+{
+	struct str encoded;
+
+	OK("ledger_export", "{\"month\":\"2026-03\",\"from\":\"%lld\"}", (long long)from);
+	const struct meter_ledger_export_reply *page = world.answer;
+	assert_int_equal(
+		proto_encode(CALL_METER_LEDGER_EXPORT.reply, page, &world.svc.arena, &encoded),
+		ST_OK);
+	assert_true(encoded.size <= 1000000);
+	*ret_next = page->next;
+	return page->rows.count;
+}
+
+/* [WAL-4] */
+static void a_page_is_what_a_message_holds(void **state)
+{
+	int64_t last, amount, next, base = 1000000;
+
+	(void)state;
+	sql_i64("SELECT meter.ledger_month_ensure(%lld)::int", (long long)MARCH_MS);
+	transfers_made(base, 2001, 0);
+	assert_int_equal(page_read(base, &next), 2000);
+	assert_int_equal(next, base + 2000);
+	transfers_made(2 * base, 2001, 200);
+	size_t rows = page_read(2 * base, &next);
+	assert_true(rows > 300 && rows < 2000);
+	assert_int_equal(next, 2 * base + (int64_t)rows);
+	assert_int_equal(page_read(next, &next), rows);
+	assert_int_equal(exported("2026-03", &last, &amount), 4002);
+	assert_int_equal(last, 2 * base + 2000);
+}
+
+/* [WAL-4] a month too large for one statement is counted by windows */
+static void a_month_is_counted_by_windows(void **state)
+{
+	int64_t transfers = 0, after = 0, windows = 0;
+
+	(void)state;
+	for (bool more = true; more; windows++) {
+		OK("ledger_month", "{\"month\":\"2026-03\",\"numbers\":400400,\"after\":\"%lld\"}",
+		   (long long)after);
+		const struct meter_ledger_month_reply *r = world.answer;
+		transfers += r->transfers;
+		more = r->has_next;
+		assert_true(!more || r->next == after + 400400);
+		assert_true(r->transfers == 0 || (r->first > after && r->last >= r->first));
+		assert_true(!more || r->last <= r->next);
+		after = r->next;
+	}
+	assert_int_equal(transfers, 4002);
+	assert_int_equal(windows, 5); /* 2,002,000 numbers for 2,002,000 */
+	OK("ledger_month", "{\"month\":\"2026-03\"}");
+	const struct meter_ledger_month_reply *whole = world.answer;
+	assert_int_equal(whole->transfers, 4002);
+	assert_int_equal(whole->first, 1000000);
+	assert_int_equal(whole->last, 2002000);
+	assert_false(whole->has_next);
 }
 
 static int start(void **state)
@@ -438,6 +517,8 @@ int main(void)
 		cmocka_unit_test(after_a_cut_the_books_say_the_same),
 		cmocka_unit_test(cuts_follow_each_other),
 		cmocka_unit_test(a_month_that_is_written_to_is_not_cut),
+		cmocka_unit_test(a_page_is_what_a_message_holds),
+		cmocka_unit_test(a_month_is_counted_by_windows),
 	};
 	return cmocka_run_group_tests(tests, start, stop);
 }
