@@ -279,6 +279,7 @@ enum st store_audit_own(struct db_tx *tx, struct arena *arena, int64_t after, in
 	if (!ret->own.items)
 		return ST_TOO_LARGE;
 	ret->own.count = rows.count;
+	ret->has_own = true;
 	for (size_t i = 0; i < rows.count; i++)
 		ret->own.items[i] = (struct meter_own_account){ .account = db_i64(&rows, i, 0),
 								.entries = db_i64(&rows, i, 1),

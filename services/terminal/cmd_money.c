@@ -418,6 +418,8 @@ static enum st own_read(struct terminal *t, struct meter_wallet_audit_reply *ret
 	while (ret->has_next) {
 		uint64_t began_ns = clock_mono_ns();
 		TRY(terminal_call(t, &CALL_METER_WALLET_AUDIT, &request, &page, problem));
+		if (page.own.count == 0)
+			return problem_set(problem, ST_INTERNAL, "", "no account came");
 		uint64_t took_ms = (clock_mono_ns() - began_ns) / 1000000;
 		own_add(ret, &page);
 		*ret = page;

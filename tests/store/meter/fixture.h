@@ -274,7 +274,7 @@ static inline int64_t own_faults(int64_t numbers, int64_t *ret_windows)
 		OK("wallet_audit", "{\"numbers\":%lld,\"after\":\"%lld\"}", (long long)numbers,
 		   (long long)after);
 		const struct meter_wallet_audit_reply *r = world.answer;
-		assert_true(r->own.count >= 128 && r->own.count <= 4096);
+		assert_true(r->has_own && r->own.count >= 128 && r->own.count <= 4096);
 		for (size_t i = 0; i < r->own.count; i++) {
 			entries[i] += r->own.items[i].entries;
 			if (!r->has_next)
