@@ -73,7 +73,9 @@ static void timer_fire(struct svc *svc, struct timer *timer)
 			timer->failures = 0;
 			continue;
 		}
-		svc_note_database(svc, st, &problem);
+		/* A tick that met another, or failed by itself, says nothing of the database. */
+		if (!db_is_connected(svc->db))
+			svc_note_database(svc, st, &problem);
 		if (st != ST_SERIALIZATION && timer->failures++ == 0)
 			log_write(LOG_ERROR,
 				  &(struct log_fields){ .category = "tick",
@@ -88,11 +90,14 @@ static void timer_fire(struct svc *svc, struct timer *timer)
 static void timers_fire(struct svc *svc, struct timer *timers, size_t count, bool leads)
 {
 	int64_t now_ms = clock_now_ms();
+	struct problem none = { 0 };
 
 	for (size_t i = 0; i < count && !svc_stopping(); i++)
 		if ((leads || timers[i].shared) && now_ms >= timers[i].due_ms)
 			timer_fire(svc, &timers[i]);
 	(void)svc_bus_alive(svc);
+	if (db_is_connected(svc->db))
+		svc_note_database(svc, ST_OK, &none);
 	svc_pause(TICK_POLL_MS);
 }
 
