@@ -5,13 +5,7 @@
 /* The principal is told by the gateway and the command line, which know who it is. */
 struct str principal_person(const struct svc_request *req)
 {
-	static const char human[] = "human:";
-	struct str person = req->principal;
-
-	if (str_starts(person, human))
-		person = (struct str){ person.data + sizeof(human) - 1,
-				       person.size - sizeof(human) + 1 };
-	return person;
+	return person_of(req->principal);
 }
 
 int32_t activation_role_number(const struct policy_service *policy)

@@ -56,15 +56,22 @@ static bool same_text(struct str a, struct str b)
 	return a.size == b.size && a.size > 0 && strncasecmp(a.data, b.data, a.size) == 0;
 }
 
-/* By id (also as a principal, "human:per_..."), address or name. */
-static bool signer_is(const struct signer *signer, struct str name)
+struct str person_of(struct str principal)
 {
 	static const char human[] = "human:";
 
+	if (!str_starts(principal, human))
+		return principal;
+	return (struct str){ principal.data + sizeof(human) - 1,
+			     principal.size - sizeof(human) + 1 };
+}
+
+/* By id, address or name. */
+static bool signer_is(const struct signer *signer, struct str name)
+{
 	if (!name.data || name.size == 0)
 		return false;
-	if (str_starts(name, human))
-		name = (struct str){ name.data + sizeof(human) - 1, name.size - sizeof(human) + 1 };
+	name = person_of(name);
 	return str_equal(name, signer->person_id) || same_text(name, signer->email) ||
 	       same_text(name, signer->name);
 }

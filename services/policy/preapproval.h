@@ -28,6 +28,8 @@ struct preapproval {
 	struct signer signer;
 };
 
+/* The id, address or name in a principal: what follows "human:", or all of it. */
+struct str person_of(struct str principal);
 /* "*" stands for characters but "/", "**" at the end for any; what leads out ("..") never matches.
  */
 bool resource_pattern_matches(struct str pattern, struct str resource);

@@ -353,6 +353,16 @@ static enum st audit_say(struct terminal *t, const struct meter_wallet_audit_rep
 	return problem_set(problem, ST_CONFLICT, "", "the books do not balance");
 }
 
+/* Pages grow and shrink with what they take, so that the size of the books does not matter. */
+static int64_t page_size_next(int64_t size, int64_t max, uint64_t began_ns)
+{
+	uint64_t took_ms = (clock_mono_ns() - began_ns) / 1000000;
+
+	if (took_ms < AUDIT_PAGE_MS && size <= max / 2)
+		return size * 2;
+	return took_ms > 4 * AUDIT_PAGE_MS && size > 1 ? size / 2 : size;
+}
+
 /* A page adds to what was found before it. */
 static void audit_add(struct meter_wallet_audit_reply *sum,
 		      const struct meter_wallet_audit_reply *page)
@@ -369,7 +379,7 @@ static void audit_add(struct meter_wallet_audit_reply *sum,
 		sum->faults.items[sum->faults.count++] = page->faults.items[i];
 }
 
-/* Pages grow and shrink with what they take, so that the size of the books does not matter. */
+/* What all pages of wallets say together. */
 static enum st audit_all(struct terminal *t, struct meter_wallet_audit_reply *ret,
 			 struct problem *problem)
 {
@@ -384,14 +394,10 @@ static enum st audit_all(struct terminal *t, struct meter_wallet_audit_reply *re
 	while (page.has_next) {
 		uint64_t began_ns = clock_mono_ns();
 		TRY(terminal_call(t, &CALL_METER_WALLET_AUDIT, &request, &page, problem));
-		uint64_t took_ms = (clock_mono_ns() - began_ns) / 1000000;
 		audit_add(ret, &page);
 		request.has_after = true;
 		request.after = page.next;
-		if (took_ms < AUDIT_PAGE_MS && request.wallets <= AUDIT_WALLETS_MAX / 2)
-			request.wallets *= 2;
-		else if (took_ms > 4 * AUDIT_PAGE_MS && request.wallets > 1)
-			request.wallets /= 2;
+		request.wallets = page_size_next(request.wallets, AUDIT_WALLETS_MAX, began_ns);
 	}
 	return ST_OK;
 }
@@ -420,15 +426,11 @@ static enum st own_read(struct terminal *t, struct meter_wallet_audit_reply *ret
 		TRY(terminal_call(t, &CALL_METER_WALLET_AUDIT, &request, &page, problem));
 		if (page.own.count == 0)
 			return problem_set(problem, ST_INTERNAL, "", "no account came");
-		uint64_t took_ms = (clock_mono_ns() - began_ns) / 1000000;
 		own_add(ret, &page);
 		*ret = page;
 		request.has_after = true;
 		request.after = page.next;
-		if (took_ms < AUDIT_PAGE_MS && request.numbers <= AUDIT_NUMBERS_MAX / 2)
-			request.numbers *= 2;
-		else if (took_ms > 4 * AUDIT_PAGE_MS && request.numbers > 1)
-			request.numbers /= 2;
+		request.numbers = page_size_next(request.numbers, AUDIT_NUMBERS_MAX, began_ns);
 	}
 	return ST_OK;
 }

@@ -31,9 +31,9 @@ static void told_is_the_head(const char *agent_id)
 	assert_string_equal(chain.head_hash.data, harness_sql_text(world.harness, sql));
 }
 
-static void all_are_told(int agents)
+static void all_are_told(void)
 {
-	for (int i = 0; i < agents; i++) {
+	for (int i = 0; i < AGENTS; i++) {
 		char agent_id[32];
 
 		snprintf(agent_id, sizeof(agent_id), "piopl_%05d", i);
@@ -69,7 +69,7 @@ static void heads_are_told_before_anything_is_indexed(void **state)
 	world_append(&world, 600, AGENTS, NULL);
 	assert_int_equal(world_tick(&world, audit_tick_heads), ST_OK);
 	assert_int_equal(told(), AGENTS);
-	all_are_told(AGENTS);
+	all_are_told();
 	assert_int_equal(world_tick(&world, audit_tick_heads), ST_OK);
 	assert_int_equal(told(), AGENTS);
 	world_append(&world, 1, 1, NULL);
@@ -88,7 +88,7 @@ static void heads_behind_the_index_are_told_once(void **state)
 	assert_int_equal(world_tick(&world, audit_tick_index), ST_OK);
 	assert_int_equal(world_tick(&world, audit_tick_heads), ST_OK);
 	assert_in_range(told(), before + AGENTS, before + 2 * AGENTS);
-	all_are_told(AGENTS);
+	all_are_told();
 }
 
 /* A tick is bounded: it goes on where it was, and passes over nobody. */
@@ -103,7 +103,7 @@ static void more_heads_than_a_tick_tells_come_with_the_next(void **state)
 	assert_in_range(told(), before + 1, before + HEADS_A_TICK);
 	for (int tick = 0; tick < 8; tick++)
 		assert_int_equal(world_tick(&world, audit_tick_heads), ST_OK);
-	all_are_told(AGENTS);
+	all_are_told();
 	assert_int_equal(
 		harness_sql_i64(world.harness,
 				"SELECT count(*) FROM audit.heads_told h, audit.tree t WHERE "

@@ -44,35 +44,10 @@ static void an_agent_is_made_with_four_blocks_from_its_role(void **state)
 	assert_int_equal(evidence("agent.create", "success"), 1);
 }
 
-/* [AGT-3] What the evidence log tells of heads; of agents that are not here, and of services,
- * nothing. */
-static void the_head_of_a_chain_is_what_the_log_told(void **state)
+/* As the follower hears it, in a transaction of its own. */
+static enum st heads_told(struct audit_chain_head *heads, size_t count)
 {
-	static const char head[] =
-		"sha256:00000000000000000000000000000000000000000000000000000000000000ff";
-	struct audit_chain_head heads[] = { { STR("registry"), str_of(head) },
-					    { STR("piopl_00001"), str_of(head) },
-					    { STR("piopl_77777"), str_of(head) } };
-	struct audit_heads_moved data = { .heads = { heads, 3 } };
-	struct problem problem = { 0 };
-	struct db_tx *tx;
-
-	(void)state;
-	assert_int_equal(db_begin(world.svc.db, &tx, &problem), ST_OK);
-	struct svc_event event = {
-		.svc = &world.svc, .arena = &world.svc.arena, .tx = tx, .data = &data
-	};
-	assert_int_equal(registry_follows[0].handle(&event), ST_OK);
-	assert_int_equal(db_commit(tx, &problem), ST_OK);
-	assert_true(str_is(agent_now("piopl_00001")->governance.audit_chain, head));
-	assert_int_equal(sql_i64("SELECT count(*) FROM registry.agent_version WHERE number = 1"),
-			 1);
-}
-
-static enum st head_told(const char *head)
-{
-	struct audit_chain_head heads[] = { { STR("piopl_00001"), str_of(head) } };
-	struct audit_heads_moved data = { .heads = { heads, 1 } };
+	struct audit_heads_moved data = { .heads = { heads, count } };
 	struct problem problem = { 0 };
 	struct db_tx *tx;
 
@@ -86,19 +61,37 @@ static enum st head_told(const char *head)
 	return st == ST_OK ? db_commit(tx, &problem) : st;
 }
 
+/* [AGT-3] What the evidence log tells of heads; of agents that are not here, and of services,
+ * nothing. */
+static void the_head_of_a_chain_is_what_the_log_told(void **state)
+{
+	static const char head[] =
+		"sha256:00000000000000000000000000000000000000000000000000000000000000ff";
+	struct audit_chain_head heads[] = { { STR("registry"), str_of(head) },
+					    { STR("piopl_00001"), str_of(head) },
+					    { STR("piopl_77777"), str_of(head) } };
+
+	(void)state;
+	assert_int_equal(heads_told(heads, 3), ST_OK);
+	assert_true(str_is(agent_now("piopl_00001")->governance.audit_chain, head));
+	assert_int_equal(sql_i64("SELECT count(*) FROM registry.agent_version WHERE number = 1"),
+			 1);
+}
+
 /* It would close a circle with calls, which lock agents in the order they come. */
 static void who_tells_of_heads_waits_for_nobody(void **state)
 {
 	static const char head[] =
 		"sha256:00000000000000000000000000000000000000000000000000000000000000fe";
+	struct audit_chain_head heads[] = { { STR("piopl_00001"), str_of(head) } };
 	int64_t begin_ms = harness_now_ms();
 
 	(void)state;
 	harness_sql(world.harness, "BEGIN; SELECT FROM registry.agent WHERE number = 1 FOR UPDATE");
-	assert_int_equal(head_told(head), ST_SERIALIZATION);
+	assert_int_equal(heads_told(heads, 1), ST_SERIALIZATION);
 	assert_true(harness_now_ms() - begin_ms < 500);
 	harness_sql(world.harness, "COMMIT");
-	assert_int_equal(head_told(head), ST_OK);
+	assert_int_equal(heads_told(heads, 1), ST_OK);
 	assert_true(str_is(agent_now("piopl_00001")->governance.audit_chain, head));
 }
 
