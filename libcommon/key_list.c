@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "file.h"
 #include "json.h"
 
 #define VERSION_MAX ((int64_t)1 << 53) /* exclusive; what a JSON number holds */
@@ -313,25 +314,6 @@ static bool write_synced(int fd, struct str text)
 		text.size -= (size_t)size;
 	}
 	return fchmod(fd, 0644) == 0 && fsync(fd) == 0;
-}
-
-/* A rename lasts once its directory is on the disk. */
-static bool directory_sync(const char *path)
-{
-	char directory[PATH_MAX];
-	const char *slash = strrchr(path, '/');
-	size_t size = slash ? (size_t)(slash - path) : 0;
-	int fd;
-
-	if (!str_copy(slash ? (struct str){ path, size ? size : 1 } : STR("."), directory,
-		      sizeof(directory)))
-		return false;
-	fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	bool synced = fsync(fd) == 0;
-	close(fd);
-	return synced;
 }
 
 enum st key_list_write(const char *path, struct str file_text, struct problem *problem)

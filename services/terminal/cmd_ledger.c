@@ -6,6 +6,7 @@
 
 #include "clock.h"
 #include "crypto.h"
+#include "file.h"
 #include "services/terminal/money.h"
 #include "services/terminal/process.h"
 
@@ -13,7 +14,6 @@
 
 #define COUNT_NUMBERS_FIRST 1000000
 #define COUNT_NUMBERS_MAX 1000000000
-#define COUNT_WINDOW_MS 500
 
 enum st cmd_ledger_list(struct terminal *t, struct problem *problem)
 {
@@ -100,7 +100,6 @@ static enum st month_count(struct terminal *t, struct str month,
 		uint64_t began_ns = clock_mono_ns();
 		arena_reset(&t->arena);
 		TRY(terminal_call(t, &CALL_METER_LEDGER_MONTH, &ask, &window, problem));
-		uint64_t took_ms = (clock_mono_ns() - began_ns) / 1000000;
 		if (ret->transfers == 0)
 			ret->first = window.first;
 		if (window.transfers > 0)
@@ -108,10 +107,7 @@ static enum st month_count(struct terminal *t, struct str month,
 		ret->transfers += window.transfers;
 		ask.has_after = true;
 		ask.after = window.next;
-		if (took_ms < COUNT_WINDOW_MS && ask.numbers <= COUNT_NUMBERS_MAX / 2)
-			ask.numbers *= 2;
-		else if (took_ms > 4 * COUNT_WINDOW_MS && ask.numbers > 1)
-			ask.numbers /= 2;
+		ask.numbers = page_size_next(ask.numbers, COUNT_NUMBERS_MAX, began_ns);
 	}
 	return ST_OK;
 }

@@ -325,7 +325,7 @@ enum st cmd_wallet_statement(struct terminal *t, struct problem *problem)
 #define AUDIT_FAULTS_MAX 100
 #define AUDIT_WALLETS_FIRST 16
 #define AUDIT_WALLETS_MAX 10000
-#define AUDIT_PAGE_MS 500
+#define PAGE_MS 500
 #define AUDIT_NUMBERS_FIRST 100000
 #define AUDIT_NUMBERS_MAX 1000000000
 #define AUDIT_TRIES 3
@@ -353,14 +353,13 @@ static enum st audit_say(struct terminal *t, const struct meter_wallet_audit_rep
 	return problem_set(problem, ST_CONFLICT, "", "the books do not balance");
 }
 
-/* Pages grow and shrink with what they take, so that the size of the books does not matter. */
-static int64_t page_size_next(int64_t size, int64_t max, uint64_t began_ns)
+int64_t page_size_next(int64_t size, int64_t max, uint64_t began_ns)
 {
 	uint64_t took_ms = (clock_mono_ns() - began_ns) / 1000000;
 
-	if (took_ms < AUDIT_PAGE_MS && size <= max / 2)
+	if (took_ms < PAGE_MS && size <= max / 2)
 		return size * 2;
-	return took_ms > 4 * AUDIT_PAGE_MS && size > 1 ? size / 2 : size;
+	return took_ms > 4 * PAGE_MS && size > 1 ? size / 2 : size;
 }
 
 /* A page adds to what was found before it. */

@@ -13,6 +13,10 @@ MUST_CHECK enum st money_given(struct terminal *t, struct str currency, const ch
 MUST_CHECK enum st wallet_currency(struct terminal *t, struct str wallet_id, struct str *ret,
 				   struct problem *problem);
 
+/* Pages grow and shrink with what they take, so that the size of the books does not matter.
+ * `began_ns`: of clock_mono_ns(), when the last page was asked for. */
+int64_t page_size_next(int64_t size, int64_t max, uint64_t began_ns);
+
 /* RFC 4180: quotes around, quotes doubled. A leading "=", "+", "-" or "@" would be a formula. */
 void csv_text(struct buf *buf, struct str text);
 

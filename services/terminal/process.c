@@ -7,8 +7,6 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +15,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "str.h"
 
 uint64_t process_ticks(pid_t pid)
 {
@@ -123,19 +119,6 @@ static bool write_all(int fd, const char *data, size_t size)
 		size -= (size_t)wrote;
 	}
 	return true;
-}
-
-bool directory_sync(const char *path)
-{
-	char copy[PATH_MAX];
-
-	if (!str_copy(str_of(path), copy, sizeof(copy)))
-		return false;
-	int fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool synced = fd >= 0 && fsync(fd) == 0;
-	if (fd >= 0)
-		close(fd);
-	return synced;
 }
 
 bool file_write(const char *path, const void *data, size_t size, mode_t mode)

@@ -29,8 +29,6 @@ bool process_become(uid_t uid, gid_t gid);
 
 /* Writes a whole file by way of a temporary one; mode is exact. */
 bool file_write(const char *path, const void *data, size_t size, mode_t mode);
-/* Syncs the folder the file is in: a new name lasts from then on. */
-bool directory_sync(const char *path);
 /* mkdir -p; the last one gets exactly this mode. */
 bool directory_make(const char *path, mode_t mode);
 /* Removes a tree, following no links, staying on its file system. */
