@@ -15,6 +15,17 @@ static bool list_has(struct label_list list, struct str item)
 	return false;
 }
 
+int64_t rules_dead_until_ms(const struct issue_rules *rules, struct label_list scopes)
+{
+	int64_t until_ms = rules->all_until_ms;
+
+	for (size_t i = 0; i < rules->scopes.count; i++)
+		if (list_has(scopes, rules->scopes.items[i]) &&
+		    rules->scopes_until_ms[i] > until_ms)
+			until_ms = rules->scopes_until_ms[i];
+	return until_ms;
+}
+
 static enum st scopes_check(const struct agent_view *agent, struct label_list scopes,
 			    struct problem *problem)
 {

@@ -55,20 +55,26 @@ enum st evidence_emit(const struct svc_scope *scope, const struct note *note)
 	return svc_evidence_emit(scope, &evidence);
 }
 
-enum st recorded(struct svc_request *req, const char *operation, struct str agent_id,
-		 enum st (*act)(struct svc_request *req, struct note *note))
+enum st act_note(const struct svc_request *req, const char *operation, struct str agent_id,
+		 struct note *ret)
 {
-	struct svc_scope scope = svc_scope_of_request(req);
-	struct note note = {
+	*ret = (struct note){
 		.operation = operation,
 		.agent_id = agent_id,
 		.user_id = asker_of(req),
 		.parameters_hash = hash_text_of(req->body_text, req->arena),
 	};
-	size_t writes = db_tx_writes(req->tx);
+	return ret->parameters_hash.data ? ST_OK : ST_TOO_LARGE;
+}
 
-	if (!note.parameters_hash.data)
-		return ST_TOO_LARGE;
+enum st recorded(struct svc_request *req, const char *operation, struct str agent_id,
+		 enum st (*act)(struct svc_request *req, struct note *note))
+{
+	struct svc_scope scope = svc_scope_of_request(req);
+	size_t writes = db_tx_writes(req->tx);
+	struct note note;
+
+	TRY(act_note(req, operation, agent_id, &note));
 	enum st st = act(req, &note);
 	if (st == ST_OK)
 		return evidence_emit(&scope, &note);

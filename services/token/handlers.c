@@ -79,6 +79,11 @@ const struct svc_call token_calls[] = {
 	{ .call = NULL },
 };
 
+const struct svc_group token_groups[] = {
+	{ &CALL_TOKEN_TOKEN_ISSUE, on_issues },
+	{ .call = NULL },
+};
+
 const struct svc_follow token_follows[] = {
 	{ .source = "registry", .event = &EVT_REGISTRY_AGENT_CREATED, .handle = on_agent_created },
 	{ .source = "registry", .event = &EVT_REGISTRY_AGENT_UPDATED, .handle = on_agent_updated },

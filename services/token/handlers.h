@@ -19,6 +19,7 @@ struct token_service {
 
 extern const struct config_field token_config[];
 extern const struct svc_call token_calls[];
+extern const struct svc_group token_groups[];
 extern const struct svc_follow token_follows[];
 extern const struct svc_tick token_ticks[];
 MUST_CHECK enum st token_start(struct svc *svc, void *state);
@@ -39,6 +40,9 @@ MUST_CHECK enum st evidence_emit(const struct svc_scope *scope, const struct not
  * commits its record: everything is judged before anything is written. */
 MUST_CHECK enum st recorded(struct svc_request *req, const char *operation, struct str agent_id,
 			    enum st (*act)(struct svc_request *req, struct note *note));
+/* What is known of an act before it is judged. */
+MUST_CHECK enum st act_note(const struct svc_request *req, const char *operation,
+			    struct str agent_id, struct note *ret);
 /* "sha256:..."; NULL data: no memory. */
 struct str hash_text_of(struct str bytes, struct arena *arena);
 /* On whose behalf: the principal, or the caller itself; cut to what the contract holds. */
@@ -55,15 +59,24 @@ struct issue_order {
 	const struct token_capability *renews; /* NULL: none */
 	struct str by;
 };
-/* Judges, signs, keeps, tells. `ret_text` is the token. */
-MUST_CHECK enum st issue(const struct svc_scope *scope, struct token_service *token,
-			 const struct issue_order *order, struct token_capability *ret,
-			 struct str *ret_text, struct problem *problem);
+/* One of some tokens that are issued together. */
+struct issuing {
+	struct svc_scope scope; /* the call's own */
+	struct issue_order order;
+	struct problem *problem;
+	enum st st; /* ST_OK, or why not; anything but ST_OK beforehand: left alone */
+	struct token_capability capability;
+	struct str text; /* the token */
+};
+/* Judges, signs, keeps, tells, in their order. */
+MUST_CHECK enum st issue_all(const struct svc_scope *scope, struct token_service *token,
+			     struct issuing *items, size_t count);
 /* The successor of a token that may be renewed. */
 MUST_CHECK enum st renew(const struct svc_scope *scope, struct token_service *token,
 			 const struct token_row *row, struct str by, struct token_capability *ret,
 			 struct str *ret_text, struct problem *problem);
 enum st on_issue(struct svc_request *req);
+enum st on_issues(struct svc_request *const *reqs, size_t count, enum st *ret);
 enum st on_renew(struct svc_request *req);
 
 /* -- revoking (handlers_revoke.c) -- */

@@ -82,14 +82,13 @@ static enum st agent_named(struct svc_request *req, struct token_revocation *rev
 			   struct note *note)
 {
 	const struct token_revoke_request *in = req->body;
-	struct issue_view view;
+	struct issue_agents agents;
 	int64_t number;
 
 	if (!agent_id_parse(in->agent_id, &number))
 		return svc_refuse(req, ST_AGENT_UNKNOWN, "/agent_id", "%s", "");
-	TRY(store_issue_load(req->tx, req->arena, number, (struct label_list){ 0 }, req->now_ms,
-			     TOKEN_LIVE_MAX, &view));
-	if (!view.agent.known)
+	TRY(store_issue_agents(req->tx, req->arena, &number, 1, req->now_ms, &agents));
+	if (agents.count == 0)
 		return svc_refuse(req, ST_AGENT_UNKNOWN, "/agent_id", "%s", "");
 	note->agent_id = in->agent_id;
 	revocation->has_agent_ids = true;

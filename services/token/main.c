@@ -14,6 +14,7 @@ int main(int argc, char **argv)
 				.config = token_config,
 				.statements = token_statements,
 				.calls = token_calls,
+				.groups = token_groups,
 				.follows = token_follows,
 				.ticks = token_ticks,
 				.start = token_start,

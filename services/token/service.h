@@ -43,8 +43,18 @@ struct agent_view {
 	bool role_known;
 	struct label_list role_scopes;
 	int64_t live_count;    /* exact when it matters, else not less than it is */
-	int64_t dead_until_ms; /* tokens of these scopes issued until then are revoked already */
+	int64_t dead_until_ms; /* tokens issued until then are revoked already */
 };
+
+/* What holds for every agent. */
+struct issue_rules {
+	struct str key_id; /* of the active key; .data NULL: none */
+	int64_t all_until_ms;
+	struct label_list scopes; /* that were revoked */
+	const int64_t *scopes_until_ms;
+};
+/* Tokens of these scopes issued until then are revoked already; 0: none. */
+int64_t rules_dead_until_ms(const struct issue_rules *rules, struct label_list scopes);
 
 struct issue_wish {
 	struct label_list scopes;

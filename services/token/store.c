@@ -47,29 +47,42 @@
 	"until_ms, reason, revoked_by, revoked_ms"
 
 const struct db_statement token_statements[] = {
-	[TOK_ISSUE_LOAD] = { "token_issue_load",
-			     "SELECT a.state, " KILLED ", a.tier, a.scopes, o.scopes, "
-			     "(SELECT count(*) FROM token t WHERE " HELD(
-				     "$3") "), "
-					   "greatest(a.revoked_until_ms, (SELECT until_ms FROM "
-					   "revoked_all), "
-					   "(SELECT max(until_ms) FROM revoked_scope WHERE scope = "
-					   "ANY ($2))), "
-					   "(SELECT key_id FROM signing_key WHERE state = 2) "
-					   "FROM agent a LEFT JOIN role o ON o.name = a.role WHERE "
-					   "a.number = $1",
-			     "iTi", "nbnTTiit" },
+	[TOK_ISSUE_AGENTS] = { "token_issue_agents",
+			       "SELECT a.number, a.state, " KILLED ", a.tier, a.scopes, o.scopes, "
+			       "(SELECT count(*) FROM token t WHERE " HELD(
+				       "$2") "), "
+					     "a.revoked_until_ms FROM agent a LEFT JOIN role o ON "
+					     "o.name = "
+					     "a.role WHERE a.number = ANY ($1) ORDER BY a.number",
+			       "Ii", "inbnTTii" },
+	[TOK_ISSUE_RULES] = { "token_issue_rules",
+			      "SELECT (SELECT key_id FROM signing_key WHERE state = 2), (SELECT "
+			      "until_ms FROM revoked_all), ARRAY (SELECT scope FROM revoked_scope "
+			      "WHERE scope = ANY ($1) ORDER BY scope), ARRAY (SELECT until_ms FROM "
+			      "revoked_scope WHERE scope = ANY ($1) ORDER BY scope)",
+			      "T", "tiTI" },
 	[TOK_LIVE_COUNT] = { "token_live_count",
 			     "SELECT count(*) FROM token t JOIN agent a ON a.number = "
 			     "t.agent_number WHERE a.number = $1 AND " HELD("$2") " AND " DEATH
 										  " = 0",
 			     "ii", "i" },
+	/* Labels have no blanks: a list of them is one text. */
 	[TOK_INSERT] = { "token_insert",
 			 "INSERT INTO token (token_id, agent_number, scopes, risk, issued_ms, "
 			 "expires_ms, key_id, digest, holder_key, endpoints, amount_micros, "
-			 "currency, auto_renew, renewed_from, issued_by, due_ms) VALUES ($1, $2, "
-			 "$3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)",
-			 "tiTniitxxTitbtti", "" },
+			 "currency, auto_renew, renewed_from, issued_by, due_ms) SELECT token, "
+			 "agent, string_to_array(scopes, ' '), risk, issued, expires, key, digest, "
+			 "nullif(holder, ''), CASE WHEN confined THEN string_to_array(endpoints, ' "
+			 "') "
+			 "END, nullif(micros, -1), nullif(currency, ''), renews, nullif(origin, "
+			 "''), "
+			 "by, due FROM unnest($1::text[], $2::bigint[], $3::text[], $4::int[], "
+			 "$5::bigint[], $6::bigint[], $7::text[], $8::bytea[], $9::bytea[], "
+			 "$10::boolean[], $11::text[], $12::bigint[], $13::text[], "
+			 "$14::boolean[], $15::text[], $16::text[], $17::bigint[]) AS t (token, "
+			 "agent, scopes, risk, issued, expires, key, digest, holder, confined, "
+			 "endpoints, micros, currency, renews, origin, by, due)",
+			 "TITNIITXXBTITBTTI", "" },
 	[TOK_GET] = { "token_get", "SELECT " TOKEN TOKEN_FROM "WHERE t.token_id = $1", "t",
 		      TOKEN_OUT },
 	[TOK_LOCK] = { "token_lock",

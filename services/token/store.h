@@ -8,7 +8,8 @@
 #include "service.h"
 
 enum token_statement {
-	TOK_ISSUE_LOAD,
+	TOK_ISSUE_AGENTS,
+	TOK_ISSUE_RULES,
 	TOK_LIVE_COUNT,
 	TOK_INSERT,
 	TOK_GET,
@@ -48,16 +49,31 @@ extern const struct db_statement token_statements[];
 
 /* -- tokens (store_token.c) -- */
 
-struct issue_view {
-	struct agent_view agent;
-	struct str key_id; /* of the active key; .data NULL: none */
+struct issue_agent {
+	int64_t number;
+	struct agent_view view; /* live_count: not less than it is */
+	bool counted;           /* live_count is exact */
+	int64_t made;           /* tokens in this transaction that are not yet kept */
 };
-/* Live tokens are counted exactly only when there may be `live_max` of them or more. */
-MUST_CHECK enum st store_issue_load(struct db_tx *tx, struct arena *arena, int64_t number,
-				    struct label_list scopes, int64_t now_ms, int64_t live_max,
-				    struct issue_view *ret);
-MUST_CHECK enum st store_token_insert(struct db_tx *tx, const struct token_capability *token,
-				      int64_t number, int64_t due_ms);
+struct issue_agents {
+	struct issue_agent *items;
+	size_t count;
+};
+/* Those that are known, by number, growing. */
+MUST_CHECK enum st store_issue_agents(struct db_tx *tx, struct arena *arena, const int64_t *numbers,
+				      size_t count, int64_t now_ms, struct issue_agents *ret);
+/* Which of its tokens a rule ended costs more to ask. */
+MUST_CHECK enum st store_live_count(struct db_tx *tx, struct arena *arena, int64_t number,
+				    int64_t now_ms, int64_t *ret);
+MUST_CHECK enum st store_issue_rules(struct db_tx *tx, struct arena *arena,
+				     struct label_list scopes, struct issue_rules *ret);
+struct token_new {
+	const struct token_capability *capability;
+	int64_t agent_number;
+	int64_t due_ms;
+};
+MUST_CHECK enum st store_tokens_insert(struct db_tx *tx, struct arena *arena,
+				       const struct token_new *tokens, size_t count);
 MUST_CHECK enum st store_token_get(struct db_tx *tx, struct arena *arena, struct str token_id,
 				   struct token_row *ret, bool *ret_found);
 /* The same, and nobody else renews it until the transaction ends. */

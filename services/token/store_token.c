@@ -55,62 +55,174 @@ static struct label_list labels_at(const struct db_rows *rows, size_t row, size_
 	return (struct label_list){ value->items, value->count };
 }
 
-enum st store_issue_load(struct db_tx *tx, struct arena *arena, int64_t number,
-			 struct label_list scopes, int64_t now_ms, int64_t live_max,
-			 struct issue_view *ret)
+static void agent_view_read(const struct db_rows *rows, size_t row, struct agent_view *ret)
+{
+	*ret = (struct agent_view){
+		.known = true,
+		.state = (enum registry_agent_state)db_i64(rows, row, 1),
+		.killed = db_bool(rows, row, 2),
+		.tier = db_i64(rows, row, 3),
+		.scopes = labels_at(rows, row, 4),
+		.role_known = !db_is_null(rows, row, 5),
+		.role_scopes = labels_at(rows, row, 5),
+		.live_count = db_i64(rows, row, 6),
+		.dead_until_ms = db_i64(rows, row, 7),
+	};
+}
+
+enum st store_issue_agents(struct db_tx *tx, struct arena *arena, const int64_t *numbers,
+			   size_t count, int64_t now_ms, struct issue_agents *ret)
 {
 	struct db_rows rows;
 
-	TRY(db_query(tx, STATEMENT(ISSUE_LOAD), arena, &rows, DB_I64(number), LABELS(scopes),
+	TRY(db_query(tx, STATEMENT(ISSUE_AGENTS), arena, &rows, DB_I64S(numbers, count),
 		     DB_I64(now_ms)));
-	*ret = (struct issue_view){ 0 };
-	if (rows.count == 0)
-		return ST_OK;
-	ret->agent = (struct agent_view){
-		.known = true,
-		.state = (enum registry_agent_state)db_i64(&rows, 0, 0),
-		.killed = db_bool(&rows, 0, 1),
-		.tier = db_i64(&rows, 0, 2),
-		.scopes = labels_at(&rows, 0, 3),
-		.role_known = !db_is_null(&rows, 0, 4),
-		.role_scopes = labels_at(&rows, 0, 4),
-		.live_count = db_i64(&rows, 0, 5),
-		.dead_until_ms = db_i64(&rows, 0, 6),
-	};
-	if (!db_is_null(&rows, 0, 7))
-		ret->key_id = db_text(&rows, 0, 7);
-	if (ret->agent.live_count < live_max)
-		return ST_OK;
-	TRY(db_query(tx, STATEMENT(LIVE_COUNT), arena, &rows, DB_I64(number), DB_I64(now_ms)));
-	ret->agent.live_count = db_i64(&rows, 0, 0);
+	*ret = (struct issue_agents){ ARENA_ARRAY(arena, struct issue_agent, rows.count),
+				      rows.count };
+	if (!ret->items)
+		return ST_TOO_LARGE;
+	for (size_t i = 0; i < rows.count; i++) {
+		ret->items[i] = (struct issue_agent){ .number = db_i64(&rows, i, 0) };
+		agent_view_read(&rows, i, &ret->items[i].view);
+	}
 	return ST_OK;
 }
 
-enum st store_token_insert(struct db_tx *tx, const struct token_capability *token, int64_t number,
-			   int64_t due_ms)
+enum st store_live_count(struct db_tx *tx, struct arena *arena, int64_t number, int64_t now_ms,
+			 int64_t *ret)
 {
-	const struct token_limits *limits = token->limits;
-	uint8_t holder[PUBLIC_KEY_BYTES];
+	struct db_rows rows;
+
+	TRY(db_query(tx, STATEMENT(LIVE_COUNT), arena, &rows, DB_I64(number), DB_I64(now_ms)));
+	*ret = db_i64(&rows, 0, 0);
+	return ST_OK;
+}
+
+enum st store_issue_rules(struct db_tx *tx, struct arena *arena, struct label_list scopes,
+			  struct issue_rules *ret)
+{
+	struct db_rows rows;
+
+	TRY(db_query(tx, STATEMENT(ISSUE_RULES), arena, &rows, LABELS(scopes)));
+	*ret = (struct issue_rules){ .all_until_ms = db_i64(&rows, 0, 1),
+				     .scopes = labels_at(&rows, 0, 2),
+				     .scopes_until_ms = db_at(&rows, 0, 3)->items };
+	if (!db_is_null(&rows, 0, 0))
+		ret->key_id = db_text(&rows, 0, 0);
+	return ST_OK;
+}
+
+/* -- keeping -- */
+
+/* A column of each, and what they point to. */
+struct columns {
+	struct str *ids, *scopes, *keys, *digests, *holders, *endpoints, *currencies, *origins, *by;
+	int64_t *agents, *issued, *expires, *micros, *due;
+	int32_t *risks;
+	bool *confined, *renews;
+};
+
+static enum st columns_make(struct arena *arena, size_t count, struct columns *c)
+{
+	struct str **texts[] = { &c->ids,        &c->scopes,  &c->keys,
+				 &c->digests,    &c->holders, &c->endpoints,
+				 &c->currencies, &c->origins, &c->by };
+	int64_t **numbers[] = { &c->agents, &c->issued, &c->expires, &c->micros, &c->due };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		*texts[i] = ARENA_ARRAY(arena, struct str, count);
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		*numbers[i] = ARENA_ARRAY(arena, int64_t, count);
+	c->risks = ARENA_ARRAY(arena, int32_t, count);
+	c->confined = ARENA_ARRAY(arena, bool, count);
+	c->renews = ARENA_ARRAY(arena, bool, count);
+	return arena->failed ? ST_TOO_LARGE : ST_OK;
+}
+
+static struct str labels_text(struct label_list list, struct arena *arena)
+{
+	size_t size = 0;
+
+	for (size_t i = 0; i < list.count; i++)
+		size += list.items[i].size + 1;
+	char *text = arena_alloc(arena, size + 1), *out = text;
+	if (!text)
+		return (struct str){ 0 };
+	for (size_t i = 0; i < list.count; i++) {
+		if (i > 0)
+			*out++ = ' ';
+		memcpy(out, list.items[i].data, list.items[i].size);
+		out += list.items[i].size;
+	}
+	return (struct str){ text, (size_t)(out - text) };
+}
+
+static struct str or_empty(struct str text)
+{
+	return text.data ? text : STR("");
+}
+
+static void limits_put(const struct token_limits *limits, struct columns *c, size_t i,
+		       struct arena *arena)
+{
+	c->confined[i] = limits && limits->has_endpoints;
+	c->endpoints[i] = c->confined[i]
+				  ? labels_text((struct label_list){ limits->endpoints.items,
+								     limits->endpoints.count },
+						arena)
+				  : STR("");
+	bool capped = limits && limits->has_amount_per_day;
+	c->micros[i] = capped ? limits->amount_per_day.micros : -1;
+	c->currencies[i] = capped ? str_of(limits->amount_per_day.currency) : STR("");
+}
+
+static enum st column_put(const struct token_new *token, struct columns *c, size_t i,
+			  struct arena *arena)
+{
+	const struct token_capability *t = token->capability;
+	char *bytes = arena_alloc(arena, HASH_BYTES + PUBLIC_KEY_BYTES);
 	struct hash digest;
 
-	TRY(hash_of_text(token->digest, &digest));
-	if (token->bound)
-		TRY(base64_decode_exact(token->holder_key, holder, sizeof(holder)));
+	if (!bytes)
+		return ST_TOO_LARGE;
+	TRY(hash_of_text(t->digest, &digest));
+	memcpy(bytes, digest.bytes, HASH_BYTES);
+	c->digests[i] = (struct str){ bytes, HASH_BYTES };
+	c->holders[i] = (struct str){ bytes + HASH_BYTES, t->bound ? PUBLIC_KEY_BYTES : 0 };
+	if (t->bound)
+		TRY(base64_decode_exact(t->holder_key, (uint8_t *)bytes + HASH_BYTES,
+					PUBLIC_KEY_BYTES));
+	c->ids[i] = t->token_id;
+	c->agents[i] = token->agent_number;
+	c->scopes[i] = labels_text((struct label_list){ t->scopes.items, t->scopes.count }, arena);
+	c->risks[i] = (int32_t)t->risk;
+	c->issued[i] = t->issued_at_ms;
+	c->expires[i] = t->expires_at_ms;
+	c->keys[i] = t->key_id;
+	c->renews[i] = t->auto_renew;
+	c->origins[i] = or_empty(t->renewed_from);
+	c->by[i] = t->issued_by;
+	c->due[i] = token->due_ms;
+	limits_put(t->limits, c, i, arena);
+	return arena->failed ? ST_TOO_LARGE : ST_OK;
+}
+
+enum st store_tokens_insert(struct db_tx *tx, struct arena *arena, const struct token_new *tokens,
+			    size_t count)
+{
+	struct columns c;
+
+	TRY(columns_make(arena, count, &c));
+	for (size_t i = 0; i < count; i++)
+		TRY(column_put(&tokens[i], &c, i, arena));
 	return db_write(
-		tx, STATEMENT(INSERT), 1, ST_INTERNAL, DB_TEXT(token->token_id), DB_I64(number),
-		LABELS(token->scopes), DB_I32(token->risk), DB_I64(token->issued_at_ms),
-		DB_I64(token->expires_at_ms), DB_TEXT(token->key_id),
-		DB_BYTES(((struct str){ (const char *)digest.bytes, HASH_BYTES })),
-		token->bound ? DB_BYTES(((struct str){ (const char *)holder, sizeof(holder) }))
-			     : DB_NULL('x'),
-		limits && limits->has_endpoints ? LABELS(limits->endpoints) : DB_NULL('T'),
-		limits && limits->has_amount_per_day ? DB_I64(limits->amount_per_day.micros)
-						     : DB_NULL('i'),
-		limits && limits->has_amount_per_day
-			? DB_TEXT(str_of(limits->amount_per_day.currency))
-			: DB_NULL('t'),
-		DB_BOOL(token->auto_renew), DB_TEXT_OR_NULL(token->renewed_from),
-		DB_TEXT(token->issued_by), DB_I64(due_ms));
+		tx, STATEMENT(INSERT), (int64_t)count, ST_INTERNAL, DB_TEXTS(c.ids, count),
+		DB_I64S(c.agents, count), DB_TEXTS(c.scopes, count), DB_I32S(c.risks, count),
+		DB_I64S(c.issued, count), DB_I64S(c.expires, count), DB_TEXTS(c.keys, count),
+		DB_BYTESS(c.digests, count), DB_BYTESS(c.holders, count),
+		DB_BOOLS(c.confined, count), DB_TEXTS(c.endpoints, count), DB_I64S(c.micros, count),
+		DB_TEXTS(c.currencies, count), DB_BOOLS(c.renews, count),
+		DB_TEXTS(c.origins, count), DB_TEXTS(c.by, count), DB_I64S(c.due, count));
 }
 
 /* -- reading -- */

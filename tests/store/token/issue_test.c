@@ -163,6 +163,90 @@ static void an_agent_holds_so_many_live_tokens_and_no_more(void **state)
 	issued("piopl_00001", "trend_scan");
 }
 
+/* Some calls in one batch of a worker. */
+static void issued_together(const char *const *texts, size_t count, enum st *outcomes)
+{
+	static struct svc_request reqs[8];
+	struct svc_request *pointers[8];
+	struct db_tx *tx = begin();
+
+	for (size_t i = 0; i < count; i++) {
+		void *body = arena_alloc(&world.svc.arena, sizeof(struct token_issue_request));
+		reqs[i] = (struct svc_request){
+			.svc = &world.svc,
+			.state = &world.token,
+			.arena = &world.svc.arena,
+			.tx = tx,
+			.body = body,
+			.body_text = str_of(texts[i]),
+			.answer = arena_alloc(&world.svc.arena, sizeof(struct token_issue_reply)),
+			.caller = STR("terminal"),
+			.principal = STR(""),
+			.trace_id = STR("0123456789abcdef0123456789abcdef"),
+			.now_ms = world.now_ms,
+			.call = &CALL_TOKEN_TOKEN_ISSUE,
+		};
+		assert_int_equal(proto_decode(CALL_TOKEN_TOKEN_ISSUE.request, reqs[i].body_text,
+					      PROTO_UNKNOWN_REFUSED, &world.svc.arena, body,
+					      &reqs[i].problem),
+				 ST_OK);
+		pointers[i] = &reqs[i];
+	}
+	assert_int_equal(on_issues(pointers, count, outcomes), ST_OK);
+	for (size_t i = 0; i < count; i++) {
+		const struct token_issue_reply *reply = reqs[i].answer;
+		assert_true((reply->token.size > 0) == (outcomes[i] == ST_OK));
+		if (outcomes[i] != ST_OK)
+			assert_int_equal(reqs[i].problem.st, outcomes[i]);
+	}
+	assert_int_equal(finish(tx, ST_OK, false), ST_OK);
+}
+
+/* [TOK-3] [TOK-1] calls of one batch are judged one after the other, each as if it were alone: what
+ * the first got the next one has, and a refusal is nobody else's. The limit is 4 here. */
+static void calls_of_one_batch_are_judged_one_after_the_other(void **state)
+{
+	static const char one[] = "{\"agent_id\":\"piopl_00001\",\"scopes\":[\"trend_scan\"],"
+				  "\"risk\":\"low\"}";
+	static const char other[] = "{\"agent_id\":\"piopl_00002\",\"scopes\":[\"sales_read\"],"
+				    "\"risk\":\"medium\",\"limits\":{\"endpoints\":[]},"
+				    "\"auto_renew\":true}";
+	static const char unknown[] = "{\"agent_id\":\"piopl_00999\",\"scopes\":[\"trend_scan\"],"
+				      "\"risk\":\"low\"}";
+	static const char wrong[] = "{\"agent_id\":\"piopl_00001\",\"scopes\":[\"sales_read\"],"
+				    "\"risk\":\"low\"}";
+	static const char *const texts[] = { one, unknown, one, wrong, other, one, one };
+	enum st got[7];
+
+	(void)state;
+	/* three of its own that are dead, which the cheap count takes for living */
+	for (int i = 0; i < 3; i++)
+		issued("piopl_00001", "trend_scan");
+	OK("token_revoke", "{\"agent_id\":\"%s\",\"reason\":\"x\"}", "piopl_00001");
+	issued("piopl_00001", "trend_scan");
+	issued_together(texts, 7, got);
+	static const enum st wanted[] = {
+		ST_OK, ST_AGENT_UNKNOWN,  ST_OK, ST_TOKEN_SCOPE_NOT_OF_AGENT, ST_OK,
+		ST_OK, ST_TOO_MANY_TOKENS
+	};
+	for (size_t i = 0; i < 7; i++)
+		assert_int_equal(got[i], wanted[i]);
+	assert_int_equal(
+		sql_i64("SELECT count(*) FROM token.token WHERE agent_number = 1 AND "
+			"scopes = '{trend_scan}' AND endpoints IS NULL AND NOT auto_renew"),
+		7);
+	assert_int_equal(
+		sql_i64("SELECT count(*) FROM token.token WHERE agent_number = 2 AND "
+			"endpoints = '{}' AND auto_renew AND risk = 2 AND amount_micros IS "
+			"NULL AND holder_key IS NULL AND renewed_from IS NULL"),
+		1);
+	/* all seven acts are recorded, in one event */
+	assert_int_equal(sql_i64("SELECT count(*) FROM (SELECT regexp_matches(convert_from(data, "
+				 "'UTF8'), '\"evidence_id\"', 'g') FROM token.outbox WHERE id = "
+				 "(SELECT max(id) FROM token.outbox)) m"),
+			 7);
+}
+
 static void without_a_key_nothing_is_issued(void **state)
 {
 	(void)state;
@@ -364,6 +448,7 @@ int main(void)
 		TEST(a_role_that_was_changed_bounds_the_scopes),
 		TEST(a_profile_that_shrinks_ends_what_goes_further),
 		TEST(an_agent_holds_so_many_live_tokens_and_no_more),
+		TEST(calls_of_one_batch_are_judged_one_after_the_other),
 		TEST(without_a_key_nothing_is_issued),
 		TEST(the_end_is_announced_once_and_then_comes),
 		TEST(a_revoked_token_ends_without_a_word),
