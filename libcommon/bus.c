@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "bus_internal.h"
+#include "bus_loop.h"
 #include "fault.h"
 #include "gen/common.h"
 #include "mailbox.h"
@@ -18,12 +18,6 @@
 #define OVERLOADED_RETRY_MS 100
 #define UNSUBSCRIBE_MS 1000
 #define CONNECT_TRIES_MAX 4 /* a refused signature four times is a refusal */
-
-struct bus_subscription {
-	natsSubscription *subscription;
-	struct mailbox *mailbox;
-	struct bus *bus;
-};
 
 enum st bus_problem(struct problem *problem, enum st st, const char *what, natsStatus status)
 {
@@ -73,7 +67,7 @@ static natsStatus options_fill(natsOptions *options, const struct bus_options *i
 	if (status == NATS_OK)
 		status = natsOptions_SetIOBufSize(options, SEND_BUFFER_BYTES);
 	if (status == NATS_OK)
-		status = natsOptions_SetSendAsap(options, in->sending == BUS_SEND_AT_ONCE);
+		status = natsOptions_SetSendAsap(options, true);
 	if (status == NATS_OK)
 		status = natsOptions_SetCustomInboxPrefix(options, inbox);
 	if (status == NATS_OK)
@@ -155,6 +149,8 @@ enum st bus_open(const struct bus_options *in, struct bus **ret, struct problem 
 	status = natsOptions_Create(&options);
 	if (status == NATS_OK)
 		status = options_fill(options, in);
+	if (status == NATS_OK && in->sending == BUS_SEND_BUFFERED)
+		status = bus_loop_new(bus, options);
 	if (status != NATS_OK)
 		st = bus_problem(problem, ST_CONFIG_INVALID, "bus options", status);
 	if (st == ST_OK && in->nkey_seed_file)
@@ -168,6 +164,7 @@ enum st bus_open(const struct bus_options *in, struct bus **ret, struct problem 
 	}
 	natsOptions_Destroy(options);
 	if (st != ST_OK) {
+		bus_loop_free(bus->loop);
 		free(bus);
 		return st;
 	}
@@ -182,6 +179,7 @@ void bus_close(struct bus *bus)
 	natsMsg_Destroy(bus->stream_held);
 	jsCtx_Destroy(bus->stream);
 	natsConnection_Close(bus->connection);
+	bus_loop_free(bus->loop);
 	natsConnection_Destroy(bus->connection);
 	free(bus);
 }
@@ -196,8 +194,21 @@ bool bus_is_closed(const struct bus *bus)
 	return bus && natsConnection_IsClosed(bus->connection);
 }
 
+void bus_cork(struct bus *bus)
+{
+	if (bus->loop)
+		bus_loop_cork(bus->loop);
+}
+
+enum st bus_send(struct bus *bus, uint32_t timeout_ms)
+{
+	return bus->loop ? bus_loop_send(bus->loop, timeout_ms) : ST_OK;
+}
+
 enum st bus_flush(struct bus *bus, uint32_t timeout_ms)
 {
+	if (bus->loop)
+		(void)!bus_loop_send(bus->loop, timeout_ms);
 	natsStatus status = natsConnection_FlushTimeout(bus->connection, timeout_ms);
 
 	return status == NATS_OK ? ST_OK : ST_BUS_UNAVAILABLE;
@@ -227,14 +238,10 @@ static void answer_overloaded(struct bus *bus, const char *reply)
 	(void)!bus_reply_problem(bus, reply, &problem, NULL);
 }
 
-static void on_message(natsConnection *connection, natsSubscription *subscription, natsMsg *msg,
-		       void *closure)
+bool bus_deliver(struct bus_subscription *self, natsMsg *msg)
 {
-	struct bus_subscription *self = closure;
 	struct timespec now;
 
-	(void)connection;
-	(void)subscription;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	struct bus_message message = {
 		.handle = msg,
@@ -244,10 +251,39 @@ static void on_message(natsConnection *connection, natsSubscription *subscriptio
 		.received_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
 	};
 	if (mailbox_put(self->mailbox, &message))
-		return;
+		return true;
 	if (message.reply)
 		answer_overloaded(self->bus, message.reply);
 	natsMsg_Destroy(msg);
+	return false;
+}
+
+static void on_message(natsConnection *connection, natsSubscription *subscription, natsMsg *msg,
+		       void *closure)
+{
+	(void)connection;
+	(void)subscription;
+	(void)bus_deliver(closure, msg);
+}
+
+/* With a loop the library only queues, and the loop takes it from there. */
+static natsStatus subscribe(struct bus_subscription *self, const char *subject,
+			    const char *queue_group)
+{
+	natsConnection *connection = self->bus->connection;
+	natsSubscription **ret = &self->subscription;
+
+	if (self->bus->loop)
+		return queue_group ? natsConnection_QueueSubscribeSync(ret, connection, subject,
+								       queue_group)
+				   : natsConnection_SubscribeSync(ret, connection, subject);
+	natsStatus status =
+		queue_group ? natsConnection_QueueSubscribe(ret, connection, subject, queue_group,
+							    on_message, self)
+			    : natsConnection_Subscribe(ret, connection, subject, on_message, self);
+	if (status == NATS_OK) /* it goes with its last callback */
+		status = natsSubscription_SetOnCompleteCB(*ret, free, self);
+	return status;
 }
 
 enum st bus_subscribe(struct bus *bus, const char *subject, const char *queue_group,
@@ -261,23 +297,18 @@ enum st bus_subscribe(struct bus *bus, const char *subject, const char *queue_gr
 		return problem_set(problem, ST_NO_MEMORY, "", "no memory for a subscription");
 	self->mailbox = mailbox;
 	self->bus = bus;
-	if (queue_group)
-		status = natsConnection_QueueSubscribe(&self->subscription, bus->connection,
-						       subject, queue_group, on_message, self);
-	else
-		status = natsConnection_Subscribe(&self->subscription, bus->connection, subject,
-						  on_message, self);
+	status = subscribe(self, subject, queue_group);
 	/* The bound is the mailbox; the library's own queue only has to be deeper than a burst. */
 	if (status == NATS_OK)
 		status = natsSubscription_SetPendingLimits(self->subscription, -1,
 							   256 * 1024 * 1024);
-	if (status == NATS_OK)
-		status = natsSubscription_SetOnCompleteCB(self->subscription, free, self);
 	if (status != NATS_OK) {
 		natsSubscription_Destroy(self->subscription);
 		free(self);
 		return bus_problem(problem, ST_BUS_UNAVAILABLE, subject, status);
 	}
+	if (bus->loop)
+		bus_loop_follow(bus->loop, self);
 	*ret = self;
 	return ST_OK;
 }
@@ -286,14 +317,20 @@ void bus_unsubscribe(struct bus_subscription *self)
 {
 	if (!self)
 		return;
-	natsSubscription *subscription =
-		self->subscription; /* `self` goes with its last callback */
+	struct bus_loop *loop = self->bus->loop;
+	natsSubscription *subscription = self->subscription;
+	if (loop)
+		(void)!bus_loop_send(loop, UNSUBSCRIBE_MS);
 	natsStatus status = natsSubscription_DrainTimeout(subscription, UNSUBSCRIBE_MS);
 	if (status == NATS_OK)
 		status = natsSubscription_WaitForDrainCompletion(subscription, UNSUBSCRIBE_MS);
 	if (status != NATS_OK)
 		natsSubscription_Unsubscribe(subscription);
+	if (loop)
+		bus_loop_forget(loop, self);
 	natsSubscription_Destroy(subscription);
+	if (loop)
+		free(self);
 }
 
 enum st bus_publish(struct bus *bus, const char *subject, struct str data)

@@ -15,7 +15,7 @@
 
 enum bus_sending {
 	BUS_SEND_AT_ONCE,  /* each message is a system call: lowest latency, for clients */
-	BUS_SEND_BUFFERED, /* until bus_flush: for answering in batches */
+	BUS_SEND_BUFFERED, /* one write for what comes together: for answering in batches */
 };
 
 struct bus_options {
@@ -35,6 +35,11 @@ void bus_close(struct bus *bus);
 bool bus_is_connected(const struct bus *bus);
 /* It gave up reconnecting (its credentials were refused twice in a row) and will not come back. */
 bool bus_is_closed(const struct bus *bus);
+/* A buffered bus sends nothing until bus_send. Whatever waits for an answer sends first. */
+void bus_cork(struct bus *bus);
+/* Writes what is buffered. ST_DEADLINE: the server does not read; the rest follows by itself.
+ * ST_BUS_UNAVAILABLE: it is kept until the bus is back. */
+MUST_CHECK enum st bus_send(struct bus *bus, uint32_t timeout_ms);
 /* Sends what is buffered and waits until the server has it. */
 MUST_CHECK enum st bus_flush(struct bus *bus, uint32_t timeout_ms);
 

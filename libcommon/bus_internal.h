@@ -6,8 +6,18 @@
 
 #include "bus.h"
 
+struct bus_loop;
+
+struct bus_subscription {
+	natsSubscription *subscription;
+	struct mailbox *mailbox;
+	struct bus *bus;
+	struct bus_subscription *next; /* in the loop's list */
+};
+
 struct bus {
 	natsConnection *connection;
+	struct bus_loop *loop; /* NULL: the library's own threads read and write */
 	char name[BUS_NAME_MAX];
 	/* the stream this process publishes into (bus_stream.c) */
 	jsCtx *stream;
@@ -26,5 +36,8 @@ natsStatus bus_headers_set(natsMsg *msg, const struct bus_call_options *options,
 enum st bus_problem_of_reply(natsMsg *reply, struct arena *arena, struct problem *problem);
 /* Problem from the library's own words. */
 enum st bus_problem(struct problem *problem, enum st st, const char *what, natsStatus status);
+
+/* Takes the message: to its mailbox, or (false) answers that it is full. */
+bool bus_deliver(struct bus_subscription *subscription, natsMsg *msg);
 
 #endif

@@ -15,6 +15,7 @@
 #define STREAM_DUPLICATES_S 120
 #define STREAM_PENDING_MAX 4096
 #define STREAM_WAIT_MS 2000
+#define STREAM_WRITE_BYTES (64 * 1024) /* go out while more is prepared */
 #define NANOSECONDS 1000000000LL
 
 static void on_ack(jsCtx *stream, natsMsg *msg, jsPubAck *ack, jsPubAckErr *error, void *closure)
@@ -115,8 +116,12 @@ static natsStatus held_send(struct bus *bus)
 	bus->stream_held = NULL;
 	if (bus->stream_careful)
 		return js_PublishMsgAsync(bus->stream, &msg, NULL);
+	bus_cork(bus);
 	natsStatus status = natsConnection_PublishMsg(bus->connection, msg);
 	natsMsg_Destroy(msg);
+	if (status == NATS_OK && natsConnection_Buffered(bus->connection) >= STREAM_WRITE_BYTES &&
+	    bus_send(bus, STREAM_WAIT_MS) != ST_OK)
+		return NATS_TIMEOUT;
 	return status;
 }
 
@@ -182,6 +187,7 @@ enum st bus_stream_settle(struct bus *bus, uint32_t timeout_ms)
 	if (bus->stream_sent == 0)
 		return ST_OK;
 	FAULT(FAULT_ACK_BEFORE);
+	(void)!bus_send(bus, timeout_ms); /* what is not sent is not acknowledged */
 	if (bus->stream_careful || !bus->stream_held)
 		settled = settle_carefully(bus, timeout_ms);
 	else

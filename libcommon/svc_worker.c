@@ -488,6 +488,7 @@ static void batch_run(struct svc *svc, struct bus_message *messages, struct job 
 			run_pure(&jobs[i]);
 	enum st st = all_settled(jobs, count) ? ST_OK : run_together(svc, jobs, count, now_ms);
 	if (st == ST_OK || st == ST_COMMIT_UNKNOWN) {
+		bus_cork(svc->bus);
 		for (size_t i = 0; i < count; i++) {
 			if (st != ST_OK && !jobs[i].settled)
 				job_settle(&jobs[i], st);
@@ -500,7 +501,7 @@ static void batch_run(struct svc *svc, struct bus_message *messages, struct job 
 			job_answer(svc, &jobs[i]);
 		}
 	}
-	(void)!bus_flush(svc->bus, 1000);
+	(void)!bus_send(svc->bus, 1000);
 }
 
 /* Answers what a dead predecessor left open. */

@@ -164,7 +164,7 @@ static double pgbench_floor(struct stack *stack)
 void bench_ledger(void)
 {
 	static const char *const names[] = { "meter", NULL };
-	const char *env[] = { "PIOPL_WORKERS=2", NULL };
+	const char *env[] = { "PIOPL_WORKERS=1", NULL };
 	int64_t count = bench_size("BENCH_TRANSFERS", 60000);
 	struct moves single = { .count = 1 }, hot = { .hot = true, .count = 1 };
 	struct moves batch = { .count = BATCH };
@@ -186,7 +186,7 @@ void bench_ledger(void)
 		load_run(&stack, "wallet_transfer_batch", batch_body, &batch, count / BATCH * 4, 8);
 	double floor = pgbench_floor(&stack);
 	snprintf(note, sizeof(note),
-		 "durable, with event and evidence; 512 in flight, 2 workers; 8 in flight %.0f/s; "
+		 "durable, with event and evidence; 512 in flight, 1 worker; 8 in flight %.0f/s; "
 		 "floor: pgbench, same statements, 8 clients",
 		 eight);
 	bench_row("wallet.transfer", many, "/s", floor, note);

@@ -74,7 +74,7 @@ void bench_token_issue(void)
 	static const char *const names[] = { "registry", "token", NULL };
 	int64_t count = bench_size("BENCH_ISSUES", 40000);
 	char sealing[700], note[400], cpu[200];
-	const char *env[] = { sealing, "PIOPL_WORKERS=2", NULL };
+	const char *env[] = { sealing, "PIOPL_WORKERS=1", NULL };
 	struct bench_result result;
 	struct stack stack;
 	struct fleet fleet;
@@ -99,7 +99,7 @@ void bench_token_issue(void)
 	bench_load_run(&load, &result);
 	bench_cpu_note(&before, (double)count, cpu, sizeof(cpu));
 	snprintf(note, sizeof(note),
-		 "signed, durable, with event and evidence; 2 workers, 512 in flight, failed %lld; "
+		 "signed, durable, with event and evidence; 1 worker, 512 in flight, failed %lld; "
 		 "%s",
 		 (long long)result.failed, cpu);
 	bench_row("token.issue", result.per_second, "/s", 0, note);
