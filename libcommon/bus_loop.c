@@ -208,19 +208,18 @@ enum st bus_loop_send(struct bus_loop *loop, uint32_t timeout_ms)
 	uint64_t until_ns = clock_mono_ns() + (uint64_t)timeout_ms * 1000000u;
 
 	loop->corked = false;
-	while (loop->unwritten) {
+	for (;;) {
 		struct pollfd fd = { .fd = loop->socket, .events = POLLOUT };
 		if (fd.fd < 0)
 			return ST_BUS_UNAVAILABLE; /* kept until it is connected again */
 		loop_write(loop);
-		uint64_t now_ns = clock_mono_ns();
 		if (!loop->unwritten)
-			break;
+			return ST_OK;
+		uint64_t now_ns = clock_mono_ns();
 		if (now_ns >= until_ns) {
 			loop_wake(loop);
 			return ST_DEADLINE;
 		}
 		(void)poll(&fd, 1, (int)((until_ns - now_ns) / 1000000u) + 1);
 	}
-	return ST_OK;
 }

@@ -1,0 +1,289 @@
+/* bus_test.c: a buffered bus. What is held back and what is not, a server that does not read, one
+ * that goes and comes back, and two threads that write at once. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "clock.h"
+#include "libcommon/bus_internal.h"
+#include "tests/lib/harness_internal.h"
+
+#define MESSAGES 20000
+#define MAILBOX_MAX 32768
+#define BIG (512 * 1024)
+
+static struct harness *harness;
+static struct bus *bus;   /* buffered */
+static struct bus *other; /* at once */
+
+static struct bus *bus_of(const char *name, enum bus_sending sending)
+{
+	const struct bus_options options = { .url = harness_nats_url(harness),
+					     .name = name,
+					     .sending = sending };
+	struct problem problem = { 0 };
+	struct bus *opened;
+
+	if (bus_open(&options, &opened, &problem) != ST_OK)
+		fail_msg("%s", problem.detail);
+	return opened;
+}
+
+static struct mailbox *listen_on(struct bus *on, const char *subject, struct bus_subscription **ret)
+{
+	struct mailbox *mailbox = mailbox_new(MAILBOX_MAX, NULL);
+	struct problem problem = { 0 };
+
+	assert_non_null(mailbox);
+	if (bus_subscribe(on, subject, NULL, mailbox, ret, &problem) != ST_OK)
+		fail_msg("%s", problem.detail);
+	assert_int_equal(bus_flush(on, 2000), ST_OK);
+	return mailbox;
+}
+
+/* How many come within the time, up to `max`. */
+static size_t come(struct mailbox *mailbox, size_t max, uint32_t ms)
+{
+	static struct bus_message messages[MAILBOX_MAX];
+	uint64_t until_ns = clock_mono_ns() + (uint64_t)ms * 1000000u;
+	size_t count = 0;
+
+	while (count < max && clock_mono_ns() < until_ns) {
+		size_t taken = mailbox_take(mailbox, messages, max - count, 20);
+		mailbox_done(mailbox, taken);
+		for (size_t i = 0; i < taken; i++)
+			bus_message_free(&messages[i]);
+		count += taken;
+	}
+	return count;
+}
+
+static uint64_t reconnects(const struct bus *of)
+{
+	natsStatistics *statistics = NULL;
+	uint64_t in_messages, in_bytes, out_messages, out_bytes, count = 0;
+
+	assert_int_equal(natsStatistics_Create(&statistics), NATS_OK);
+	assert_int_equal(natsConnection_GetStats(of->connection, statistics), NATS_OK);
+	assert_int_equal(natsStatistics_GetCounts(statistics, &in_messages, &in_bytes,
+						  &out_messages, &out_bytes, &count),
+			 NATS_OK);
+	natsStatistics_Destroy(statistics);
+	return count;
+}
+
+static bool connected(void *context)
+{
+	return bus_is_connected(context);
+}
+
+static bool gone(void *context)
+{
+	return !bus_is_connected(context);
+}
+
+/* [PLT-9] */
+static void a_corked_bus_sends_nothing_until_it_is_told_to(void **state)
+{
+	struct bus_subscription *subscription;
+	struct mailbox *mailbox = listen_on(other, "held.>", &subscription);
+
+	(void)state;
+	bus_cork(bus);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(bus_publish(bus, "held.x", STR("x")), ST_OK);
+	assert_int_equal(come(mailbox, 1, 100), 0);
+	assert_int_equal(bus_send(bus, 1000), ST_OK);
+	assert_int_equal(come(mailbox, 101, 500), 100);
+	/* and from then on by itself */
+	assert_int_equal(bus_publish(bus, "held.x", STR("x")), ST_OK);
+	assert_int_equal(come(mailbox, 1, 1000), 1);
+	/* nothing to send is nothing wrong */
+	assert_int_equal(bus_send(bus, 1000), ST_OK);
+	assert_true(bus_is_connected(bus));
+	bus_unsubscribe(subscription);
+	mailbox_free(mailbox);
+}
+
+/* [PLT-9] the loop's thread writes and so does this one, with messages coming in meanwhile: the
+ * library takes an empty write for the connection's end, so nobody may make one */
+static void two_that_write_at_once_lose_nothing(void **state)
+{
+	struct bus_subscription *mine, *theirs;
+	struct mailbox *here = listen_on(bus, "echo.in", &mine);
+	struct mailbox *there = listen_on(other, "echo.out", &theirs);
+	size_t in = 0, out = 0;
+
+	(void)state;
+	for (int i = 0; i < MESSAGES; i++) {
+		if (i % 8 == 0)
+			bus_cork(bus);
+		assert_int_equal(bus_publish(bus, "echo.out", STR("from here")), ST_OK);
+		assert_int_equal(bus_publish(other, "echo.in", STR("from there")), ST_OK);
+		if (i % 8 == 5)
+			assert_int_equal(bus_send(bus, 1000), ST_OK);
+		if (i % 1000 == 0) {
+			in += come(here, MAILBOX_MAX, 1);
+			out += come(there, MAILBOX_MAX, 1);
+		}
+	}
+	assert_int_equal(bus_send(bus, 1000), ST_OK);
+	in += come(here, MESSAGES - in, 5000);
+	out += come(there, MESSAGES - out, 5000);
+	assert_int_equal(in, MESSAGES);
+	assert_int_equal(out, MESSAGES);
+	assert_int_equal(reconnects(bus), 0);
+	bus_unsubscribe(mine);
+	bus_unsubscribe(theirs);
+	mailbox_free(here);
+	mailbox_free(there);
+}
+
+/* [PLT-9] a batch of answers waits for a server that does not read no longer than it says, and what
+ * was not written then is written when the server reads again */
+static void a_server_that_does_not_read_holds_a_sender_for_so_long(void **state)
+{
+	static char big[BIG];
+	struct bus_subscription *subscription;
+	struct mailbox *mailbox = listen_on(other, "big", &subscription);
+	size_t sent = 0;
+	enum st st;
+
+	(void)state;
+	memset(big, 'x', sizeof(big));
+	kill(harness->nats_pid, SIGSTOP);
+	uint64_t began_ns;
+	do {
+		bus_cork(bus);
+		assert_int_equal(bus_publish(bus, "big", (struct str){ big, sizeof(big) }), ST_OK);
+		sent++;
+		began_ns = clock_mono_ns();
+		st = bus_send(bus, 300);
+	} while (st == ST_OK && sent < 100);
+	uint64_t took_ms = (clock_mono_ns() - began_ns) / 1000000u;
+	kill(harness->nats_pid, SIGCONT);
+	assert_int_equal(st, ST_DEADLINE);
+	assert_in_range(took_ms, 290, 2000);
+	assert_int_equal(come(mailbox, sent, 10000), sent);
+	assert_int_equal(reconnects(bus), 0);
+	bus_unsubscribe(subscription);
+	mailbox_free(mailbox);
+}
+
+/* [PLT-9] */
+static void a_bus_comes_back_with_its_subscriptions_and_what_it_kept(void **state)
+{
+	struct bus_subscription *mine, *theirs;
+	struct mailbox *here = listen_on(bus, "back.in", &mine);
+	struct mailbox *there = listen_on(other, "back.out", &theirs);
+
+	(void)state;
+	for (int round = 1; round <= 3; round++) {
+		harness_nats_kill9(harness);
+		assert_true(harness_wait_for(gone, bus, 5000));
+		bus_cork(bus);
+		assert_int_equal(bus_publish(bus, "back.out", STR("kept")), ST_OK);
+		assert_int_equal(bus_send(bus, 10), ST_BUS_UNAVAILABLE);
+		harness_nats_start(harness);
+		assert_true(harness_wait_for(connected, other, 10000));
+		assert_true(harness_wait_for(connected, bus, 10000));
+		assert_int_equal(bus_flush(other, 2000), ST_OK);
+		assert_int_equal(bus_flush(bus, 2000), ST_OK);
+		assert_int_equal(bus_publish(other, "back.in", STR("again")), ST_OK);
+		assert_int_equal(come(here, 1, 2000), 1);
+		assert_int_equal(reconnects(bus), (uint64_t)round);
+	}
+	/* what it kept may have come before the other side listened again */
+	assert_int_equal(bus_publish(bus, "back.out", STR("now")), ST_OK);
+	assert_true(come(there, 1, 2000) >= 1);
+	bus_unsubscribe(mine);
+	bus_unsubscribe(theirs);
+	mailbox_free(here);
+	mailbox_free(there);
+}
+
+/* [PLT-9] one refused for want of room is told so although the sender is in the middle of a batch
+ */
+static void a_full_mailbox_answers_while_the_bus_is_corked(void **state)
+{
+	struct mailbox *small = mailbox_new(1, NULL);
+	struct bus_subscription *full, *answers;
+	struct mailbox *mailbox = listen_on(other, "full.answer", &answers);
+	struct problem problem = { 0 };
+	struct bus_message message;
+
+	(void)state;
+	assert_int_equal(bus_subscribe(bus, "full.in", NULL, small, &full, &problem), ST_OK);
+	assert_int_equal(bus_flush(bus, 2000), ST_OK);
+	bus_cork(bus);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(natsConnection_PublishRequest(other->connection, "full.in",
+							       "full.answer", "x", 1),
+				 NATS_OK);
+	assert_int_equal(mailbox_take(mailbox, &message, 1, 2000), 1);
+	assert_string_equal(bus_message_header(&message, "Nats-Service-Error"), "overloaded");
+	bus_message_free(&message);
+	mailbox_done(mailbox, 1);
+	assert_int_equal(mailbox_refused(small), 1);
+	assert_int_equal(bus_send(bus, 1000), ST_OK);
+	bus_unsubscribe(full);
+	bus_unsubscribe(answers);
+	mailbox_free(small);
+	mailbox_free(mailbox);
+}
+
+/* [PLT-9] closing with messages under way leaves nobody behind */
+static void a_bus_closes_in_the_middle_of_traffic(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		struct bus *busy = bus_of("closing", BUS_SEND_BUFFERED);
+		struct bus_subscription *subscription;
+		struct mailbox *mailbox = listen_on(busy, "closing", &subscription);
+		for (int i = 0; i < 200; i++) {
+			assert_int_equal(bus_publish(other, "closing", STR("x")), ST_OK);
+			assert_int_equal(bus_publish(busy, "closing", STR("y")), ST_OK);
+		}
+		bus_unsubscribe(subscription);
+		bus_close(busy);
+		mailbox_free(mailbox);
+	}
+}
+
+static int start(void **state)
+{
+	(void)state;
+	harness = harness_start(.nats = true);
+	bus = bus_of("buffered", BUS_SEND_BUFFERED);
+	other = bus_of("other", BUS_SEND_AT_ONCE);
+	return 0;
+}
+
+static int stop(void **state)
+{
+	(void)state;
+	bus_close(bus);
+	bus_close(other);
+	harness_stop(harness);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_corked_bus_sends_nothing_until_it_is_told_to),
+		cmocka_unit_test(two_that_write_at_once_lose_nothing),
+		cmocka_unit_test(a_server_that_does_not_read_holds_a_sender_for_so_long),
+		cmocka_unit_test(a_full_mailbox_answers_while_the_bus_is_corked),
+		cmocka_unit_test(a_bus_comes_back_with_its_subscriptions_and_what_it_kept),
+		cmocka_unit_test(a_bus_closes_in_the_middle_of_traffic),
+	};
+	return cmocka_run_group_tests(tests, start, stop);
+}
