@@ -266,14 +266,15 @@ static void on_message(natsConnection *connection, natsSubscription *subscriptio
 	(void)bus_deliver(closure, msg);
 }
 
-/* With a loop the library only queues, and the loop takes it from there. */
+/* With a loop the library only queues, and the loop takes it from there. Answers it has to deliver
+ * itself: whoever asks it for the next message never sees the one that says that nobody listens. */
 static natsStatus subscribe(struct bus_subscription *self, const char *subject,
 			    const char *queue_group)
 {
 	natsConnection *connection = self->bus->connection;
 	natsSubscription **ret = &self->subscription;
 
-	if (self->bus->loop)
+	if (self->followed)
 		return queue_group ? natsConnection_QueueSubscribeSync(ret, connection, subject,
 								       queue_group)
 				   : natsConnection_SubscribeSync(ret, connection, subject);
@@ -297,6 +298,7 @@ enum st bus_subscribe(struct bus *bus, const char *subject, const char *queue_gr
 		return problem_set(problem, ST_NO_MEMORY, "", "no memory for a subscription");
 	self->mailbox = mailbox;
 	self->bus = bus;
+	self->followed = bus->loop && strncmp(subject, "_INBOX.", 7) != 0;
 	status = subscribe(self, subject, queue_group);
 	/* The bound is the mailbox; the library's own queue only has to be deeper than a burst. */
 	if (status == NATS_OK)
@@ -307,7 +309,7 @@ enum st bus_subscribe(struct bus *bus, const char *subject, const char *queue_gr
 		free(self);
 		return bus_problem(problem, ST_BUS_UNAVAILABLE, subject, status);
 	}
-	if (bus->loop)
+	if (self->followed)
 		bus_loop_follow(bus->loop, self);
 	*ret = self;
 	return ST_OK;
@@ -318,6 +320,7 @@ void bus_unsubscribe(struct bus_subscription *self)
 	if (!self)
 		return;
 	struct bus_loop *loop = self->bus->loop;
+	bool followed = self->followed; /* else it goes with its last callback */
 	natsSubscription *subscription = self->subscription;
 	if (loop)
 		(void)!bus_loop_send(loop, UNSUBSCRIBE_MS);
@@ -326,10 +329,10 @@ void bus_unsubscribe(struct bus_subscription *self)
 		status = natsSubscription_WaitForDrainCompletion(subscription, UNSUBSCRIBE_MS);
 	if (status != NATS_OK)
 		natsSubscription_Unsubscribe(subscription);
-	if (loop)
+	if (followed)
 		bus_loop_forget(loop, self);
 	natsSubscription_Destroy(subscription);
-	if (loop)
+	if (followed)
 		free(self);
 }
 

@@ -12,7 +12,8 @@ struct bus_subscription {
 	natsSubscription *subscription;
 	struct mailbox *mailbox;
 	struct bus *bus;
-	struct bus_subscription *next; /* in the loop's list */
+	bool followed; /* by the bus' loop */
+	struct bus_subscription *next;
 };
 
 struct bus {
