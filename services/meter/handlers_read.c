@@ -181,9 +181,9 @@ enum st on_usage_read(struct svc_request *req)
 
 	if (in->to_ms <= in->from_ms)
 		return svc_refuse(req, ST_USAGE_SPAN, "/to", "%s", "");
-	TRY(ledger_since(req, in->from_ms, "/from"));
 	TRY(usage_subject(req, &query, &code));
 	TRY(store_usage(req->tx, req->arena, &query, &rows));
+	TRY(ledger_since(req, in->from_ms, "/from"));
 	return usage_rows(req, &rows, query.by == METER_USAGE_READ_REQUEST_BY_HOUR, code);
 }
 

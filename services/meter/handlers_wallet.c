@@ -176,11 +176,12 @@ enum st on_wallet_balance(struct svc_request *req)
 	int64_t available, held;
 
 	TRY(wallet_found(req, in->wallet_id, "/wallet_id", &view));
-	if (in->has_at_ms) /* what accounts open with is the balance just before */
-		TRY(ledger_since(req, at_ms + 1, "/at"));
 	TRY(store_balance_at(req->tx, req->arena, account_available(view.number), at_ms,
 			     &available));
 	TRY(store_balance_at(req->tx, req->arena, account_held(view.number), at_ms, &held));
+	/* what accounts open with is the balance just before; asked last, see ledger_since */
+	if (in->has_at_ms)
+		TRY(ledger_since(req, at_ms + 1, "/at"));
 	*out = (struct meter_wallet_balance_reply){
 		.wallet_id = view.wallet_id,
 		.at_ms = in->has_at_ms ? in->at_ms : req->now_ms,
@@ -239,10 +240,6 @@ enum st on_wallet_statement(struct svc_request *req)
 
 	TRY(wallet_found(req, in->wallet_id, "/wallet_id", &view));
 	query.account = held ? account_held(view.number) : account_available(view.number);
-	if (in->has_from_ms)
-		TRY(ledger_since(req, in->from_ms, "/from"));
-	if (in->has_to_ms)
-		TRY(ledger_since(req, in->to_ms, "/to"));
 	if (in->after.data)
 		TRY(page_found(req, in->after, &query.after));
 	TRY(store_statement(req->tx, req->arena, &query, &rows, &count));
@@ -251,6 +248,10 @@ enum st on_wallet_statement(struct svc_request *req)
 	else
 		TRY(store_balance_at(req->tx, req->arena, query.account, query.to_ms - 1,
 				     &opening));
+	if (in->has_from_ms)
+		TRY(ledger_since(req, in->from_ms, "/from"));
+	if (in->has_to_ms)
+		TRY(ledger_since(req, in->to_ms, "/to"));
 	out->wallet_id = view.wallet_id;
 	out->account = held ? METER_ACCOUNT_KIND_HELD : METER_ACCOUNT_KIND_AVAILABLE;
 	out->opening = money_of(opening, view.code);
