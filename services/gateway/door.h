@@ -197,6 +197,7 @@ struct source {
 	enum asker asker;
 	const char *name;
 	int64_t head; /* the last one that is here, with all before it; -1: not known yet */
+	int64_t began; /* what it was when it became known */
 	bool asking, behind;
 	uint64_t ask_at_ns;
 	struct hub_event ring[HUB_RING];

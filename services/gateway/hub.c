@@ -162,7 +162,8 @@ void source_on_answer(struct door *door, struct source *source, struct bus_answe
 	source->asking = false;
 	source->ask_at_ns = clock_mono_ns() + HUB_ASK_MS * 1000000ull;
 	if (answer->st != ST_OK) {
-		source->ask_at_ns = clock_mono_ns() + HUB_ASK_AGAIN_MS * 1000000ull;
+		if (answer->st != ST_UNAVAILABLE) /* nobody listens yet, or again */
+			source->ask_at_ns = clock_mono_ns() + HUB_ASK_AGAIN_MS * 1000000ull;
 		bus_answer_free(answer);
 		return;
 	}
@@ -174,8 +175,10 @@ void source_on_answer(struct door *door, struct source *source, struct bus_answe
 		return;
 	}
 	/* What is not kept any more is told to the streams as lost when they come to it. */
-	if (source->head < 0 || oldest > source->head + 1)
-		source->head = source->head < 0 ? head : oldest - 1;
+	if (source->head < 0)
+		source->head = source->began = head;
+	else if (oldest > source->head + 1)
+		source->head = oldest - 1;
 	source->behind = source->head < head;
 	if (source->behind)
 		source->ask_at_ns = 0;
@@ -263,7 +266,10 @@ static void take_event(struct door *door, const struct bus_message *message)
 			  "an event of \"%s\" does not verify and is dropped", source->name);
 		return;
 	}
-	if (source->head >= 0 && event.sequence == source->head + 1)
+	/* Where a source that was not there yet is, its first event tells as well as an answer. */
+	if (source->head < 0)
+		source->head = source->began = event.sequence - 1;
+	if (event.sequence == source->head + 1)
 		source_add(door, source, &event);
 	else
 		source->behind = true;

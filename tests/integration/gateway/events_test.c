@@ -1,12 +1,13 @@
 /* events_test.c: live events over HTTP: order, resuming, what is seen by whom, limits. */
 #include "client.h"
+#include "tests/lib/fleet.h"
 
 static struct client client;
 static char reader[96], agent[96];
 
 static int start(void **state)
 {
-	static const char *const names[] = { "gateway", NULL };
+	static const char *const names[] = { "gateway", "registry", NULL };
 	static const char *const env[] = { "PIOPL_GATEWAY_STREAMS_PER_PRINCIPAL=3",
 					   "PIOPL_GATEWAY_HEARTBEAT=300ms",
 					   "PIOPL_GATEWAY_RATE=1000", "PIOPL_GATEWAY_BURST=1000",
@@ -108,6 +109,21 @@ static void keys_make(int count)
 		client_key_full(&client, GATEWAY_PRINCIPAL_KIND_SERVICE, subject, scopes, 0,
 				&reply);
 	}
+}
+
+/* [GTW-7] the registry came up after the gateway had asked it in vain where its events are */
+static void events_of_a_service_that_came_later_arrive_from_the_first_on(void **state)
+{
+	static struct stream stream;
+	struct fleet fleet;
+
+	(void)state;
+	stream_open(&stream, reader, NULL);
+	assert_true(stream_until(&stream, "event: ready", 1, 3000));
+	fleet_found(&fleet, &client.stack);
+	assert_true(stream_until(&stream, "event: piopl.registry.unit.created", 1, 2000));
+	assert_non_null(strstr(stream.text, ",registry.1\n"));
+	close(stream.fd);
 }
 
 /* [GTW-7] */
@@ -264,6 +280,7 @@ static void a_revoked_key_ends_its_streams(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(events_of_a_service_that_came_later_arrive_from_the_first_on),
 		cmocka_unit_test(events_arrive_as_they_happen),
 		cmocka_unit_test(a_stream_goes_on_where_it_was),
 		cmocka_unit_test(a_stream_goes_on_from_long_ago),
