@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "bus_loop.h"
+#include "clock.h"
 #include "fault.h"
 #include "gen/common.h"
 #include "mailbox.h"
@@ -18,6 +19,8 @@
 #define OVERLOADED_RETRY_MS 100
 #define UNSUBSCRIBE_MS 1000
 #define CONNECT_TRIES_MAX 4 /* a refused signature four times is a refusal */
+#define REFUSALS_MAX 2
+#define UNWRITTEN_BYTES_MAX (8 * 1024 * 1024) /* while the server does not read */
 
 enum st bus_problem(struct problem *problem, enum st st, const char *what, natsStatus status)
 {
@@ -151,23 +154,31 @@ enum st bus_open(const struct bus_options *in, struct bus **ret, struct problem 
 		status = options_fill(options, in);
 	if (status == NATS_OK && in->sending == BUS_SEND_BUFFERED)
 		status = bus_loop_new(bus, options);
+	if (status == NATS_OK && bus->loop)
+		status = natsOptions_SetAllowReconnect(options, false);
 	if (status != NATS_OK)
 		st = bus_problem(problem, ST_CONFIG_INVALID, "bus options", status);
 	if (st == ST_OK && in->nkey_seed_file)
 		st = options_identity(options, in->nkey_seed_file, problem);
 	if (st == ST_OK) {
-		status = connect_signed(&bus->connection, options);
+		natsConnection *connection = NULL;
+		status = connect_signed(&connection, options);
+		bus->connection = connection;
 		if (status != NATS_OK)
 			st = problem_set(problem, ST_BUS_UNAVAILABLE, "",
 					 "cannot connect to the bus at \"%s\": %s", in->url,
 					 natsStatus_GetText(status));
 	}
-	natsOptions_Destroy(options);
 	if (st != ST_OK) {
+		natsOptions_Destroy(options);
 		bus_loop_free(bus->loop);
 		free(bus);
 		return st;
 	}
+	if (bus->loop)
+		bus->options = options;
+	else
+		natsOptions_Destroy(options);
 	*ret = bus;
 	return ST_OK;
 }
@@ -176,11 +187,11 @@ void bus_close(struct bus *bus)
 {
 	if (!bus)
 		return;
-	natsMsg_Destroy(bus->stream_held);
-	jsCtx_Destroy(bus->stream);
+	bus_stream_forget(bus);
 	natsConnection_Close(bus->connection);
 	bus_loop_free(bus->loop);
 	natsConnection_Destroy(bus->connection);
+	natsOptions_Destroy(bus->options);
 	free(bus);
 }
 
@@ -191,7 +202,54 @@ bool bus_is_connected(const struct bus *bus)
 
 bool bus_is_closed(const struct bus *bus)
 {
+	if (bus && bus->loop)
+		return bus->refusals >= REFUSALS_MAX;
 	return bus && natsConnection_IsClosed(bus->connection);
+}
+
+bool bus_has_room(const struct bus *bus)
+{
+	return !bus->loop || natsConnection_Buffered(bus->connection) < UNWRITTEN_BYTES_MAX;
+}
+
+static natsStatus connection_replace(struct bus *bus, natsConnection *fresh)
+{
+	natsConnection *lost = bus->connection;
+	natsStatus status = NATS_OK;
+
+	bus_stream_forget(bus);
+	bus->connection = fresh;
+	for (struct bus_subscription *s = bus->delivered; s && status == NATS_OK; s = s->next)
+		status = bus_subscription_renew(s, fresh);
+	if (status == NATS_OK)
+		status = bus_loop_renew(bus->loop, fresh);
+	natsConnection_Destroy(lost);
+	return status;
+}
+
+bool bus_renew(struct bus *bus)
+{
+	natsConnection *fresh = NULL;
+
+	if (!bus->loop || !natsConnection_IsClosed(bus->connection))
+		return bus_is_connected(bus);
+	if (clock_mono_ns() < bus->renew_ns)
+		return false;
+	uint64_t began_ns = clock_mono_ns();
+	natsStatus status = connect_signed(&fresh, bus->options);
+	if (status == NATS_OK)
+		status = connection_replace(bus, fresh);
+	if (status == NATS_CONNECTION_AUTH_FAILED)
+		bus->refusals++;
+	else
+		bus->refusals = 0;
+	if (status == NATS_OK)
+		return true;
+	/* a server that does not even refuse must not take all of our time */
+	uint64_t ended_ns = clock_mono_ns();
+	bus->renew_ns = ended_ns + (ended_ns - began_ns) + RECONNECT_WAIT_MS * 1000000ull;
+	natsConnection_Close(bus->connection); /* one without all its subscriptions is none */
+	return false;
 }
 
 void bus_cork(struct bus *bus)
@@ -208,7 +266,7 @@ enum st bus_send(struct bus *bus, uint32_t timeout_ms)
 enum st bus_flush(struct bus *bus, uint32_t timeout_ms)
 {
 	if (bus->loop)
-		(void)!bus_loop_send(bus->loop, timeout_ms);
+		TRY(bus_loop_send(bus->loop, timeout_ms));
 	natsStatus status = natsConnection_FlushTimeout(bus->connection, timeout_ms);
 
 	return status == NATS_OK ? ST_OK : ST_BUS_UNAVAILABLE;
@@ -266,25 +324,50 @@ static void on_message(natsConnection *connection, natsSubscription *subscriptio
 	(void)bus_deliver(closure, msg);
 }
 
+static void subscription_leave(void *closure)
+{
+	struct bus_subscription *self = closure;
+
+	if (atomic_fetch_sub(&self->users, 1) == 1)
+		free(self);
+}
+
 /* With a loop the library only queues, and the loop takes it from there. Answers it has to deliver
  * itself: whoever asks it for the next message never sees the one that says that nobody listens. */
-static natsStatus subscribe(struct bus_subscription *self, const char *subject,
-			    const char *queue_group)
+static natsStatus subscribe(struct bus_subscription *self, natsConnection *connection,
+			    natsSubscription **ret)
 {
-	natsConnection *connection = self->bus->connection;
-	natsSubscription **ret = &self->subscription;
+	const char *subject = self->subject;
+	const char *group = self->queue_group[0] ? self->queue_group : NULL;
 
 	if (self->followed)
-		return queue_group ? natsConnection_QueueSubscribeSync(ret, connection, subject,
-								       queue_group)
-				   : natsConnection_SubscribeSync(ret, connection, subject);
+		return group ? natsConnection_QueueSubscribeSync(ret, connection, subject, group)
+			     : natsConnection_SubscribeSync(ret, connection, subject);
 	natsStatus status =
-		queue_group ? natsConnection_QueueSubscribe(ret, connection, subject, queue_group,
-							    on_message, self)
-			    : natsConnection_Subscribe(ret, connection, subject, on_message, self);
-	if (status == NATS_OK) /* it goes with its last callback */
-		status = natsSubscription_SetOnCompleteCB(*ret, free, self);
-	return status;
+		group ? natsConnection_QueueSubscribe(ret, connection, subject, group, on_message,
+						      self)
+		      : natsConnection_Subscribe(ret, connection, subject, on_message, self);
+	if (status != NATS_OK)
+		return status;
+	self->users++;
+	return natsSubscription_SetOnCompleteCB(*ret, subscription_leave, self);
+}
+
+natsStatus bus_subscription_renew(struct bus_subscription *self, natsConnection *connection)
+{
+	natsSubscription *fresh = NULL;
+	natsStatus status = subscribe(self, connection, &fresh);
+
+	/* The bound is the mailbox; the library's own queue only has to be deeper than a burst. */
+	if (status == NATS_OK)
+		status = natsSubscription_SetPendingLimits(fresh, -1, 256 * 1024 * 1024);
+	if (status != NATS_OK) {
+		natsSubscription_Destroy(fresh);
+		return status;
+	}
+	natsSubscription_Destroy(self->subscription);
+	self->subscription = fresh;
+	return NATS_OK;
 }
 
 enum st bus_subscribe(struct bus *bus, const char *subject, const char *queue_group,
@@ -292,27 +375,40 @@ enum st bus_subscribe(struct bus *bus, const char *subject, const char *queue_gr
 		      struct problem *problem)
 {
 	struct bus_subscription *self = calloc(1, sizeof(*self));
-	natsStatus status;
 
 	if (!self)
 		return problem_set(problem, ST_NO_MEMORY, "", "no memory for a subscription");
 	self->mailbox = mailbox;
 	self->bus = bus;
+	self->users = 1;
 	self->followed = bus->loop && strncmp(subject, "_INBOX.", 7) != 0;
-	status = subscribe(self, subject, queue_group);
-	/* The bound is the mailbox; the library's own queue only has to be deeper than a burst. */
-	if (status == NATS_OK)
-		status = natsSubscription_SetPendingLimits(self->subscription, -1,
-							   256 * 1024 * 1024);
+	bool fits = str_copy(str_of(subject), self->subject, sizeof(self->subject)) &&
+		    str_copy(str_of(queue_group ? queue_group : ""), self->queue_group,
+			     sizeof(self->queue_group));
+	ASSERT(fits);
+	natsStatus status = bus_subscription_renew(self, bus->connection);
 	if (status != NATS_OK) {
-		natsSubscription_Destroy(self->subscription);
-		free(self);
+		subscription_leave(self);
 		return bus_problem(problem, ST_BUS_UNAVAILABLE, subject, status);
 	}
-	if (self->followed)
+	if (self->followed) {
 		bus_loop_follow(bus->loop, self);
+	} else if (bus->loop) {
+		self->next = bus->delivered;
+		bus->delivered = self;
+	}
 	*ret = self;
 	return ST_OK;
+}
+
+static void delivered_forget(struct bus *bus, const struct bus_subscription *self)
+{
+	for (struct bus_subscription **s = &bus->delivered; *s; s = &(*s)->next) {
+		if (*s == self) {
+			*s = self->next;
+			return;
+		}
+	}
 }
 
 void bus_unsubscribe(struct bus_subscription *self)
@@ -320,7 +416,6 @@ void bus_unsubscribe(struct bus_subscription *self)
 	if (!self)
 		return;
 	struct bus_loop *loop = self->bus->loop;
-	bool followed = self->followed; /* else it goes with its last callback */
 	natsSubscription *subscription = self->subscription;
 	if (loop)
 		(void)!bus_loop_send(loop, UNSUBSCRIBE_MS);
@@ -329,21 +424,23 @@ void bus_unsubscribe(struct bus_subscription *self)
 		status = natsSubscription_WaitForDrainCompletion(subscription, UNSUBSCRIBE_MS);
 	if (status != NATS_OK)
 		natsSubscription_Unsubscribe(subscription);
-	if (followed)
+	if (self->followed)
 		bus_loop_forget(loop, self);
+	else
+		delivered_forget(self->bus, self);
 	natsSubscription_Destroy(subscription);
-	if (followed)
-		free(self);
+	subscription_leave(self);
 }
 
 enum st bus_publish(struct bus *bus, const char *subject, struct str data)
 {
+	if (!bus_has_room(bus))
+		return ST_BUS_UNAVAILABLE;
 	natsStatus status =
 		natsConnection_Publish(bus->connection, subject, data.data, (int)data.size);
 
 	return status == NATS_OK ? ST_OK : ST_BUS_UNAVAILABLE;
 }
-
 enum st bus_reply(struct bus *bus, const char *reply, struct str data)
 {
 	FAULT(FAULT_ANSWER_BEFORE);

@@ -28,17 +28,22 @@ struct bus_options {
 
 struct bus;
 
-/* Connects; reconnects for ever by itself afterwards. ST_BUS_UNAVAILABLE with the reason. */
+/* Connects. A bus that sends at once reconnects for ever by itself; a buffered one when bus_renew
+ * is called. ST_BUS_UNAVAILABLE with the reason. */
 MUST_CHECK enum st bus_open(const struct bus_options *options, struct bus **ret,
 			    struct problem *problem);
 void bus_close(struct bus *bus);
 bool bus_is_connected(const struct bus *bus);
 /* It gave up reconnecting (its credentials were refused twice in a row) and will not come back. */
 bool bus_is_closed(const struct bus *bus);
-/* A buffered bus sends nothing until bus_send. Whatever waits for an answer sends first. */
+/* To be called now and then by the owner of a buffered bus: a connection that was lost is replaced
+ * by a new one with the same subscriptions. What was not written is gone, as an answer is whose
+ * asker went. True: connected. */
+bool bus_renew(struct bus *bus);
+/* A buffered bus sends nothing until bus_send. */
 void bus_cork(struct bus *bus);
 /* Writes what is buffered. ST_DEADLINE: the server does not read; the rest follows by itself.
- * ST_BUS_UNAVAILABLE: it is kept until the bus is back. */
+ * ST_BUS_UNAVAILABLE: there is no connection. */
 MUST_CHECK enum st bus_send(struct bus *bus, uint32_t timeout_ms);
 /* Sends what is buffered and waits until the server has it. */
 MUST_CHECK enum st bus_flush(struct bus *bus, uint32_t timeout_ms);

@@ -129,8 +129,10 @@ static enum st request_publish(struct bus_async *async, const struct bus_request
 	snprintf(subject, sizeof(subject), "piopl.rpc.%s.%s.%s", service, request->call->name,
 		 async->bus->name);
 	snprintf(reply, sizeof(reply), "%s%llu", async->inbox, (unsigned long long)number);
-	natsStatus status =
-		natsMsg_Create(&msg, subject, reply, request->body.data, (int)request->body.size);
+	natsStatus status = bus_has_room(async->bus)
+				    ? natsMsg_Create(&msg, subject, reply, request->body.data,
+						     (int)request->body.size)
+				    : NATS_INSUFFICIENT_BUFFER;
 	if (status == NATS_OK)
 		status = bus_headers_set(msg, &request->options, timeout_ms);
 	if (status == NATS_OK)

@@ -3,6 +3,7 @@
 #define PIOPL_BUS_INTERNAL_H
 
 #include <nats/nats.h>
+#include <stdatomic.h>
 
 #include "bus.h"
 
@@ -12,13 +13,20 @@ struct bus_subscription {
 	natsSubscription *subscription;
 	struct mailbox *mailbox;
 	struct bus *bus;
-	bool followed; /* by the bus' loop */
-	struct bus_subscription *next;
+	char subject[BUS_SUBJECT_MAX];
+	char queue_group[BUS_NAME_MAX]; /* "": none */
+	bool followed;                  /* by the bus' loop; else the library delivers */
+	atomic_int users;               /* this one, and subscriptions that may still deliver */
+	struct bus_subscription *next;  /* in the loop's list, or in the bus' */
 };
 
 struct bus {
-	natsConnection *connection;
-	struct bus_loop *loop; /* NULL: the library's own threads read and write */
+	_Atomic(natsConnection *) connection;
+	struct bus_loop *loop;              /* NULL: the library's own threads read and write */
+	natsOptions *options;               /* of a bus with a loop, for the next connection */
+	struct bus_subscription *delivered; /* subscriptions of such a bus that no loop follows */
+	uint64_t renew_ns;                  /* not before */
+	int refusals;                       /* of our credentials, in a row */
 	char name[BUS_NAME_MAX];
 	/* the stream this process publishes into (bus_stream.c) */
 	jsCtx *stream;
@@ -38,6 +46,13 @@ enum st bus_problem_of_reply(natsMsg *reply, struct arena *arena, struct problem
 /* Problem from the library's own words. */
 enum st bus_problem(struct problem *problem, enum st st, const char *what, natsStatus status);
 
+/* The same subject of another connection; the old subscription goes. */
+natsStatus bus_subscription_renew(struct bus_subscription *subscription,
+				  natsConnection *connection);
+/* The stream's context is of a connection that is gone. */
+void bus_stream_forget(struct bus *bus);
+/* False: the server does not read, and enough waits for it already. */
+bool bus_has_room(const struct bus *bus);
 /* Takes the message: to its mailbox, or (false) answers that it is full. */
 bool bus_deliver(struct bus_subscription *subscription, natsMsg *msg);
 

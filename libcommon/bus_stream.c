@@ -90,8 +90,10 @@ enum st bus_stream_ready(struct bus *bus, const char *service, int64_t age_s_max
 	jsStreamInfo *info = NULL;
 	jsErrCode code = 0;
 
+	(void)bus_renew(bus);
 	if (bus->stream && bus->stream_known)
 		return ST_OK;
+	(void)!bus_send(bus, STREAM_WAIT_MS); /* answers are waited for below */
 	TRY(context_ready(bus, problem));
 	stream_name_of(service, bus->stream_name, sizeof(bus->stream_name));
 	natsStatus status = js_GetStreamInfo(&info, bus->stream, bus->stream_name, NULL, &code);
@@ -139,6 +141,7 @@ enum st bus_stream_publish(struct bus *bus, const char *subject, const struct bu
 		status = natsMsgHeader_Set(msg, headers[i].name, headers[i].value);
 	if (status != NATS_OK) {
 		natsMsg_Destroy(msg);
+		(void)!bus_send(bus, 0); /* nobody ends a run that was given up */
 		return ST_BUS_UNAVAILABLE;
 	}
 	bus->stream_held = msg;
@@ -180,6 +183,17 @@ static bool settle_by_last(struct bus *bus, uint32_t timeout_ms)
 	return all;
 }
 
+void bus_stream_forget(struct bus *bus)
+{
+	natsMsg_Destroy(bus->stream_held);
+	bus->stream_held = NULL;
+	jsCtx_Destroy(bus->stream);
+	bus->stream = NULL;
+	bus->stream_failures = 0;
+	bus->stream_sent = 0;
+	bus->stream_known = false;
+}
+
 enum st bus_stream_settle(struct bus *bus, uint32_t timeout_ms)
 {
 	bool settled;
@@ -200,10 +214,6 @@ enum st bus_stream_settle(struct bus *bus, uint32_t timeout_ms)
 	if (settled)
 		return ST_OK;
 	/* What is still pending belongs to a stream or a server that is gone. */
-	natsMsg_Destroy(bus->stream_held);
-	bus->stream_held = NULL;
-	jsCtx_Destroy(bus->stream);
-	bus->stream = NULL;
-	bus->stream_failures = 0;
+	bus_stream_forget(bus);
 	return ST_UNAVAILABLE;
 }

@@ -214,7 +214,7 @@ bool svc_bus_alive(struct svc *svc)
 			  "the bus refused this process for good, a new one takes its place");
 		_exit(1);
 	}
-	svc->process->bus = bus_is_connected(svc->bus);
+	svc->process->bus = bus_renew(svc->bus);
 	return svc->process->bus;
 }
 
