@@ -212,7 +212,7 @@ void bench_refusal(void)
 	static const char *const names[] = { "registry", "token", "policy", NULL };
 	char sealing[700];
 	const char *token_env[] = { sealing, NULL };
-	static const char *const policy_env[] = { "PIOPL_WORKERS=2", NULL };
+	static const char *const policy_env[] = { "PIOPL_WORKERS=1", NULL };
 	struct bench_result result;
 	pthread_t thread;
 
