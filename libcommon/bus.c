@@ -14,6 +14,7 @@
 #include "quote.h"
 
 #define RECONNECT_WAIT_MS 100
+#define RENEW_MS 500 /* a server that does not answer holds up the bus' owner for so long */
 #define SEND_BUFFER_BYTES (256 * 1024)
 #define RECONNECT_BUFFER_BYTES (8 * 1024 * 1024)
 #define OVERLOADED_RETRY_MS 100
@@ -175,9 +176,12 @@ enum st bus_open(const struct bus_options *in, struct bus **ret, struct problem 
 		free(bus);
 		return st;
 	}
-	if (bus->loop)
+	if (bus->loop) {
+		status = natsOptions_SetTimeout(options, RENEW_MS);
+		ASSERT(status == NATS_OK);
 		bus->options = options;
-	else
+	}
+	if (!bus->loop)
 		natsOptions_Destroy(options);
 	*ret = bus;
 	return ST_OK;
@@ -223,6 +227,7 @@ static natsStatus connection_replace(struct bus *bus, natsConnection *fresh)
 		status = bus_subscription_renew(s, fresh);
 	if (status == NATS_OK)
 		status = bus_loop_renew(bus->loop, fresh);
+	bus_loop_settle(bus->loop);
 	natsConnection_Destroy(lost);
 	return status;
 }
@@ -243,11 +248,12 @@ bool bus_renew(struct bus *bus)
 		bus->refusals++;
 	else
 		bus->refusals = 0;
+	/* A server that does not even refuse must not take all of our time, nor one that takes us
+	 * only to send us away. */
+	uint64_t ended_ns = clock_mono_ns();
+	bus->renew_ns = ended_ns + 4 * (ended_ns - began_ns) + RECONNECT_WAIT_MS * 1000000ull;
 	if (status == NATS_OK)
 		return true;
-	/* a server that does not even refuse must not take all of our time */
-	uint64_t ended_ns = clock_mono_ns();
-	bus->renew_ns = ended_ns + (ended_ns - began_ns) + RECONNECT_WAIT_MS * 1000000ull;
 	natsConnection_Close(bus->connection); /* one without all its subscriptions is none */
 	return false;
 }

@@ -238,20 +238,23 @@ void bus_loop_forget(struct bus_loop *loop, struct bus_subscription *subscriptio
 	pthread_mutex_unlock(&loop->read_lock);
 }
 
-/* Messages of the old connection that were read are delivered; nothing of it is read any more. */
 natsStatus bus_loop_renew(struct bus_loop *loop, natsConnection *connection)
 {
 	natsStatus status = NATS_OK;
 
 	pthread_mutex_lock(&loop->read_lock);
-	(void)deliver(loop);
 	for (struct bus_subscription *s = loop->subscriptions; s && status == NATS_OK; s = s->next)
 		status = bus_subscription_renew(s, connection);
 	pthread_mutex_unlock(&loop->read_lock);
-	/* whoever still writes to the old one has ended */
+	return status;
+}
+
+void bus_loop_settle(struct bus_loop *loop)
+{
+	pthread_mutex_lock(&loop->read_lock);
+	pthread_mutex_unlock(&loop->read_lock);
 	pthread_mutex_lock(&loop->write_lock);
 	pthread_mutex_unlock(&loop->write_lock);
-	return status;
 }
 
 void bus_loop_cork(struct bus_loop *loop)
@@ -269,8 +272,8 @@ enum st bus_loop_send(struct bus_loop *loop, uint32_t timeout_ms)
 		if (fd.fd < 0)
 			return ST_BUS_UNAVAILABLE;
 		loop_write(loop);
-		if (!loop->unwritten)
-			return ST_OK;
+		if (!loop->unwritten) /* written, or the connection ended and took it along */
+			return loop->socket >= 0 ? ST_OK : ST_BUS_UNAVAILABLE;
 		uint64_t now_ns = clock_mono_ns();
 		if (now_ns >= until_ns) {
 			loop_wake(loop);

@@ -8,6 +8,8 @@
 natsStatus bus_loop_new(struct bus *bus, natsOptions *options);
 /* A new connection has taken the place of the one that was lost: its subscriptions do, too. */
 natsStatus bus_loop_renew(struct bus_loop *loop, natsConnection *connection);
+/* Whoever was in the middle of the connection before has left it when this returns. */
+void bus_loop_settle(struct bus_loop *loop);
 /* After the connection was closed, before it is destroyed. */
 void bus_loop_free(struct bus_loop *loop);
 /* Messages of the subscription go to its mailbox until it is forgotten. */

@@ -116,10 +116,14 @@ static natsStatus held_send(struct bus *bus)
 	if (!msg)
 		return NATS_OK;
 	bus->stream_held = NULL;
-	if (bus->stream_careful)
-		return js_PublishMsgAsync(bus->stream, &msg, NULL);
+	natsStatus status;
+	if (bus->stream_careful) {
+		status = js_PublishMsgAsync(bus->stream, &msg, NULL);
+		natsMsg_Destroy(msg); /* NULL when it was taken */
+		return status;
+	}
 	bus_cork(bus);
-	natsStatus status = natsConnection_PublishMsg(bus->connection, msg);
+	status = natsConnection_PublishMsg(bus->connection, msg);
 	natsMsg_Destroy(msg);
 	if (status == NATS_OK && natsConnection_Buffered(bus->connection) >= STREAM_WRITE_BYTES &&
 	    bus_send(bus, STREAM_WAIT_MS) != ST_OK)

@@ -312,6 +312,7 @@ enum st svc_connect(struct svc *svc, enum bus_sending sending)
 	while (!svc_stopping()) {
 		enum st st = db_ready(svc->db, &problem);
 		svc_note_database(svc, st, &problem);
+		(void)svc_bus_alive(svc); /* it may be lost while the database is waited for */
 		if (st == ST_OK)
 			return ST_OK;
 		if (st_info(st)->kind != ST_KIND_UNAVAILABLE) {

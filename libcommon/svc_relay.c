@@ -511,6 +511,8 @@ void svc_relay_run(struct svc *svc)
 		bool leads = svc_lead(svc, "relay");
 		if (leads)
 			relay_lead(&relay);
+		else
+			(void)svc_bus_alive(svc);
 		svc_pause(leads ? RELAY_POLL_MS : RELAY_STANDBY_MS);
 	}
 	svc_disconnect(svc);

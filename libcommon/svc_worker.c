@@ -504,8 +504,8 @@ static void batch_run(struct svc *svc, struct bus_message *messages, struct job 
 	(void)!bus_send(svc->bus, 1000);
 }
 
-/* Answers what a dead predecessor left open. */
-static void answer_left_open(struct svc *svc)
+/* Answers what a dead predecessor left open. False: not now; whoever comes next still finds it. */
+static bool answer_left_open(struct svc *svc)
 {
 	struct bus_open_replies *open = svc->process->open_replies;
 	struct problem problem = { 0 };
@@ -517,8 +517,10 @@ static void answer_left_open(struct svc *svc)
 		if (reply[0])
 			(void)!bus_reply_problem(svc->bus, reply, &problem, NULL);
 	}
+	if (bus_flush(svc->bus, 1000) != ST_OK)
+		return false;
 	open->head = open->tail = 0;
-	(void)!bus_flush(svc->bus, 1000);
+	return true;
 }
 
 void svc_worker_run(struct svc *svc)
@@ -531,7 +533,8 @@ void svc_worker_run(struct svc *svc)
 
 	if (svc_connect(svc, BUS_SEND_BUFFERED) != ST_OK)
 		return;
-	answer_left_open(svc);
+	if (!answer_left_open(svc))
+		return;
 	svc->mailbox = mailbox_new((size_t)svc->config.mailbox, svc->process->open_replies);
 	snprintf(subject, sizeof(subject), "piopl.rpc.%s.*.*", svc->definition->name);
 	if (!svc->mailbox || bus_subscribe(svc->bus, subject, svc->definition->name, svc->mailbox,

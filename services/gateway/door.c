@@ -413,8 +413,8 @@ static void turn(struct door *door)
 	(void)epoll_wait(door->epoll_fd, events, 2, wait_ms(door));
 	(void)!read(door->event_fd, &count, sizeof(count));
 	bus_cork(svc_bus(door->svc));
+	hub_run(door); /* an event is heard before an answer that counts it */
 	answers_take(door);
-	hub_run(door);
 	oidc_run(door);
 	MHD_run(door->daemon);
 	(void)!bus_send(svc_bus(door->svc), 0);

@@ -96,7 +96,9 @@ static void pump_source(struct stream *stream, size_t i)
 	const struct source *source = stream->door->hub->sources[i];
 	int64_t *at = &stream->position.sequences[i];
 
-	if (*at < 0) /* open since before the source was known */
+	/* Open since before the source was known: from its first event on, or from what its outbox
+	 * told when it was asked. */
+	if (*at < 0)
 		*at = source->head < 0 ? -1 : source->began;
 	while (*at >= 0 && *at < source->head) {
 		const struct hub_event *event = source_event(source, *at + 1);
