@@ -196,7 +196,7 @@ struct hub_event {
 struct source {
 	enum asker asker;
 	const char *name;
-	int64_t head; /* the last one that is here, with all before it; -1: not known yet */
+	int64_t head;  /* the last one that is here, with all before it; -1: not known yet */
 	int64_t began; /* what it was when it became known */
 	bool asking, behind;
 	uint64_t ask_at_ns;

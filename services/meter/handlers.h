@@ -91,8 +91,8 @@ MUST_CHECK enum st caps_read(struct arena *arena, const struct wallet_view *view
 /* The wallet, or ST_WALLET_UNKNOWN. */
 MUST_CHECK enum st wallet_found(struct svc_request *req, struct str wallet_id, const char *pointer,
 				struct wallet_view *ret);
-/* ST_LEDGER_CUT: what happened then is not in the ledger any more. Asked after the ledger was read: a
- * month that is cut in between is missing from what was read, and known here. */
+/* ST_LEDGER_CUT: what happened then is not in the ledger any more. Asked after the ledger was read:
+ * a month that is cut in between is missing from what was read, and known here. */
 MUST_CHECK enum st ledger_since(struct svc_request *req, int64_t at_ms, const char *pointer);
 /* Refuses: it is not there any more (ST_LEDGER_CUT), or never was. */
 MUST_CHECK enum st transfer_missing(struct svc_request *req, int64_t id, struct str text,
