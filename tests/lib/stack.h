@@ -32,6 +32,10 @@ struct stack {
 
 /* Servers, keys and schemas; services are started by stack_service_start. `names`, NULL ends:
  * "probe" is build/bin/probe, another one build/bin/piopl-<name>. */
+/* Outside the office hours of the catalog's documents (London, Monday to Friday, no holiday) the
+ * development clock, which is open, goes on to the next: what they say depends on the time of day.
+ */
+bool stack_clock_to_office_hours(void);
 void stack_start(struct stack *stack, const struct harness_options *options,
 		 const char *const *names);
 void stack_stop(struct stack *stack);

@@ -548,6 +548,7 @@ static void its_time_ends_it(void **state)
 static int start(void **state)
 {
 	group_start(state);
+	assert_true(stack_clock_to_office_hours()); /* out of them money is asked for */
 	document_activate(rated_rules, "team-rated");
 	agent_activate("piopl_00002");
 	wait_sql("SELECT count(*) FROM policy.agent WHERE number = 2 AND state = 2");
