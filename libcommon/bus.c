@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "bus_loop.h"
 #include "clock.h"
@@ -180,9 +179,9 @@ enum st bus_open(const struct bus_options *in, struct bus **ret, struct problem 
 		status = natsOptions_SetTimeout(options, RENEW_MS);
 		ASSERT(status == NATS_OK);
 		bus->options = options;
-	}
-	if (!bus->loop)
+	} else {
 		natsOptions_Destroy(options);
+	}
 	*ret = bus;
 	return ST_OK;
 }
@@ -304,15 +303,12 @@ static void answer_overloaded(struct bus *bus, const char *reply)
 
 bool bus_deliver(struct bus_subscription *self, natsMsg *msg)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	struct bus_message message = {
 		.handle = msg,
 		.subject = natsMsg_GetSubject(msg),
 		.reply = natsMsg_GetReply(msg),
 		.data = { natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg) },
-		.received_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec,
+		.received_ns = clock_mono_ns(),
 	};
 	if (mailbox_put(self->mailbox, &message))
 		return true;
@@ -407,9 +403,9 @@ enum st bus_subscribe(struct bus *bus, const char *subject, const char *queue_gr
 	return ST_OK;
 }
 
-static void delivered_forget(struct bus *bus, const struct bus_subscription *self)
+void bus_subscription_unlink(struct bus_subscription **list, const struct bus_subscription *self)
 {
-	for (struct bus_subscription **s = &bus->delivered; *s; s = &(*s)->next) {
+	for (struct bus_subscription **s = list; *s; s = &(*s)->next) {
 		if (*s == self) {
 			*s = self->next;
 			return;
@@ -433,7 +429,7 @@ void bus_unsubscribe(struct bus_subscription *self)
 	if (self->followed)
 		bus_loop_forget(loop, self);
 	else
-		delivered_forget(self->bus, self);
+		bus_subscription_unlink(&self->bus->delivered, self);
 	natsSubscription_Destroy(subscription);
 	subscription_leave(self);
 }
@@ -447,6 +443,7 @@ enum st bus_publish(struct bus *bus, const char *subject, struct str data)
 
 	return status == NATS_OK ? ST_OK : ST_BUS_UNAVAILABLE;
 }
+
 enum st bus_reply(struct bus *bus, const char *reply, struct str data)
 {
 	FAULT(FAULT_ANSWER_BEFORE);

@@ -49,6 +49,8 @@ enum st bus_problem(struct problem *problem, enum st st, const char *what, natsS
 /* The same subject of another connection; the old subscription goes. */
 natsStatus bus_subscription_renew(struct bus_subscription *subscription,
 				  natsConnection *connection);
+/* Out of the list it is in, if it is. */
+void bus_subscription_unlink(struct bus_subscription **list, const struct bus_subscription *self);
 /* The stream's context is of a connection that is gone. */
 void bus_stream_forget(struct bus *bus);
 /* False: the server does not read, and enough waits for it already. */

@@ -229,12 +229,7 @@ void bus_loop_forget(struct bus_loop *loop, struct bus_subscription *subscriptio
 {
 	pthread_mutex_lock(&loop->read_lock);
 	(void)deliver(loop);
-	for (struct bus_subscription **s = &loop->subscriptions; *s; s = &(*s)->next) {
-		if (*s == subscription) {
-			*s = subscription->next;
-			break;
-		}
-	}
+	bus_subscription_unlink(&loop->subscriptions, subscription);
 	pthread_mutex_unlock(&loop->read_lock);
 }
 
