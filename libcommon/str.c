@@ -8,6 +8,11 @@ struct str str_of(const char *c_string)
 	return (struct str){ .data = c_string, .size = strlen(c_string) };
 }
 
+struct str str_or_empty(struct str s)
+{
+	return s.data ? s : STR("");
+}
+
 bool str_equal(struct str a, struct str b)
 {
 	return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);

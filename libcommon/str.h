@@ -20,6 +20,8 @@ struct str {
 #define STR_ARG(s) ((int)(s).size), ((s).data ? (s).data : "")
 
 struct str str_of(const char *c_string);
+/* A text that is not there (.data NULL) is the empty one. */
+struct str str_or_empty(struct str s);
 bool str_equal(struct str a, struct str b);
 bool str_is(struct str a, const char *c_string);
 int str_compare(struct str a, struct str b);

@@ -30,8 +30,6 @@
 /* Arrays of the contract are structs without a name; this copies one into another. */
 #define LIST_COPY(to, from) ((to).items = (from).items, (to).count = (from).count)
 
-struct str str_or_empty(struct str s);
-
 struct agent_row {
 	int64_t number;
 	struct str name, owner, unit, role;

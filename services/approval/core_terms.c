@@ -11,11 +11,6 @@ static_assert((int)APPROVAL_APPROVER_ROLE_STEWARD == (int)REGISTRY_PERSON_ROLE_S
 		      (int)APPROVAL_APPROVER_ROLE_OWNER == (int)REGISTRY_PERSON_ROLE_OWNER,
 	      "the registry's roles are kept by their number");
 
-struct str str_or_empty(struct str s)
-{
-	return s.data ? s : STR("");
-}
-
 uint32_t roles_of(const enum approval_approver_role *items, size_t count)
 {
 	uint32_t roles = 0;

@@ -3,11 +3,6 @@
 
 #include "registry.h"
 
-struct str str_or_empty(struct str s)
-{
-	return s.data ? s : (struct str){ "", 0 };
-}
-
 static bool is_lower(char c)
 {
 	return c >= 'a' && c <= 'z';

@@ -182,8 +182,6 @@ struct agent_filter {
 		.must_restart = (in)->has_must_restart && (in)->must_restart,                      \
 	})
 
-struct str str_or_empty(struct str s);
-
 struct cursor {
 	enum registry_agent_sort sort;
 	enum registry_sort_order order;

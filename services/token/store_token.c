@@ -157,11 +157,6 @@ static struct str labels_text(struct label_list list, struct arena *arena)
 	return (struct str){ text, (size_t)(out - text) };
 }
 
-static struct str or_empty(struct str text)
-{
-	return text.data ? text : STR("");
-}
-
 static void limits_put(const struct token_limits *limits, struct columns *c, size_t i,
 		       struct arena *arena)
 {
@@ -200,7 +195,7 @@ static enum st column_put(const struct token_new *token, struct columns *c, size
 	c->expires[i] = t->expires_at_ms;
 	c->keys[i] = t->key_id;
 	c->renews[i] = t->auto_renew;
-	c->origins[i] = or_empty(t->renewed_from);
+	c->origins[i] = str_or_empty(t->renewed_from);
 	c->by[i] = t->issued_by;
 	c->due[i] = token->due_ms;
 	limits_put(t->limits, c, i, arena);
