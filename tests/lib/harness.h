@@ -40,6 +40,10 @@ const char *harness_folder(const struct harness *harness);
 const char *harness_conninfo(struct harness *harness, const char *role);
 void harness_pg_stop(struct harness *harness);  /* like an administrator: fast shutdown */
 void harness_pg_kill9(struct harness *harness); /* like a power cut for its processes */
+/* Kills one backend, upon which the server ends them all; returns when those of before are gone:
+ * who connects earlier may be let in by a server that has not noticed yet, and be thrown out again.
+ */
+void harness_pg_crash(struct harness *harness, pid_t backend);
 void harness_pg_start(struct harness *harness);
 /* Like a supervisor: started again if it ended by itself, as it does when what recovers it dies. */
 void harness_pg_revive(struct harness *harness);

@@ -16,6 +16,7 @@
 #define TEMPLATE_NAME "pg-15-1.tar" /* the last figure changes with how it is made */
 #define INITDB_MS_MAX 60000
 #define PG_CHILD_END_MS 3000
+#define CHILDREN_MAX 256
 
 static void pg_user_find(struct harness *harness)
 {
@@ -227,29 +228,45 @@ static bool is_gone(void *context)
 	return kill(*(const pid_t *)context, 0) != 0;
 }
 
-/* The children notice that the postmaster is gone and end; before that no new one can start. One
- * that recovers looks seldom, and is killed too. */
+/* They are told to end; one that recovers looks seldom, and is killed too. */
+static void children_wait(const pid_t *children, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		pid_t child = children[i];
+
+		if (harness_wait_for(is_gone, &child, PG_CHILD_END_MS))
+			continue;
+		kill(child, SIGKILL);
+		if (!harness_wait_for(is_gone, &child, HARNESS_STOP_MS_MAX))
+			harness_die("PostgreSQL's process %d does not end", (int)child);
+	}
+}
+
+/* The children notice that the postmaster is gone; before they end no new one can start. */
 void harness_pg_kill9(struct harness *harness)
 {
-	pid_t children[256];
-	size_t count = children_of(harness->pg_pid, children, 256);
+	pid_t children[CHILDREN_MAX];
+	size_t count = children_of(harness->pg_pid, children, CHILDREN_MAX);
 	char path[160];
 
 	pg_end(harness, SIGKILL);
-	for (size_t i = 0; i < count; i++) {
-		if (harness_wait_for(is_gone, &children[i], PG_CHILD_END_MS))
-			continue;
-		kill(children[i], SIGKILL);
-		if (!harness_wait_for(is_gone, &children[i], HARNESS_STOP_MS_MAX))
-			harness_die("PostgreSQL's process %d does not end", (int)children[i]);
-	}
+	children_wait(children, count);
 	snprintf(path, sizeof(path), "%s/postmaster.pid", harness->pg_data);
 	unlink(path);
 }
 
+void harness_pg_crash(struct harness *harness, pid_t backend)
+{
+	pid_t children[CHILDREN_MAX];
+	size_t count = children_of(harness->pg_pid, children, CHILDREN_MAX);
+
+	kill(backend, SIGKILL);
+	children_wait(children, count);
+}
+
 void harness_pg_revive(struct harness *harness)
 {
-	if (!harness_reap(harness->pg_pid, 0, NULL))
+	if (harness->pg_pid != 0 && !harness_reap(harness->pg_pid, 0, NULL))
 		return;
 	harness->pg_pid = 0;
 	harness_pg_start(harness);
