@@ -26,10 +26,10 @@
 /* Legs of account $1 as a bookkeeper reads them, in [$2, $3). */
 #define LEGS                                                                                       \
 	"(SELECT id, at_ms, -amount AS amount, from_balance AS balance, to_account AS counter, "   \
-	"kind FROM transfer WHERE from_account = $1 AND from_account > 0 AND at_ms >= $2 AND "     \
-	"at_ms < $3 UNION ALL "                                                                    \
-	"SELECT id, at_ms, amount, to_balance, from_account, kind FROM transfer "                  \
-	"WHERE to_account = $1 AND to_account > 0 AND at_ms >= $2 AND at_ms < $3) AS l "
+	"kind, reference, reverses FROM transfer WHERE from_account = $1 AND from_account > 0 "    \
+	"AND at_ms >= $2 AND at_ms < $3 UNION ALL SELECT id, at_ms, amount, to_balance, "          \
+	"from_account, kind, reference, reverses FROM transfer WHERE to_account = $1 AND "         \
+	"to_account > 0 AND at_ms >= $2 AND at_ms < $3) AS l "
 
 #define JOB                                                                                        \
 	"j.number, j.job_id, j.wallet, w.wallet_id, c.code, j.is_primary, j.purpose, "             \
@@ -158,25 +158,25 @@ const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 			      "II", "" },
 	[MTR_TRANSFERS_INSERT] = { "meter_transfers_insert",
 				   "INSERT INTO transfer (at_ms, from_account, to_account, amount, "
-				   "from_balance, to_balance, kind) SELECT m, f, t, a, CASE WHEN f "
-				   "> 0 THEN fb END, CASE WHEN t > 0 THEN tb END, k FROM "
-				   "unnest($1::bigint[], $2::bigint[], $3::bigint[], "
-				   "$4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[]) AS u "
-				   "(m, f, t, a, fb, tb, k) RETURNING id",
-				   "IIIIIII", "i" },
-	[MTR_NOTES_INSERT] = { "meter_notes_insert",
-			       "INSERT INTO transfer_note (transfer, reference, reverses, said_by) "
-			       "SELECT t, nullif(r, ''), nullif(v, 0), b FROM "
-			       "unnest($1::bigint[], $2::text[], $3::bigint[], $4::text[]) AS u "
-			       "(t, r, v, b)",
-			       "ITIT", "" },
+				   "from_balance, to_balance, kind, reference, said_by, reverses) "
+				   "SELECT m, f, t, a, CASE WHEN f > 0 THEN fb END, CASE WHEN t "
+				   "> 0 THEN tb END, k, nullif(r, ''), nullif(b, ''), "
+				   "nullif(v, 0) FROM unnest($1::bigint[], $2::bigint[], "
+				   "$3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], "
+				   "$7::bigint[], $8::text[], $9::text[], $10::bigint[]) AS u "
+				   "(m, f, t, a, fb, tb, k, r, b, v) RETURNING id",
+				   "IIIIIIITTI", "i" },
+	[MTR_REVERSALS_INSERT] = { "meter_reversals_insert",
+				   "INSERT INTO reversal (reversed, transfer) SELECT * FROM "
+				   "unnest($1::bigint[], $2::bigint[])",
+				   "II", "" },
 	[MTR_TRANSFER_LOAD] = { "meter_transfer_load",
 				"SELECT t.id, t.at_ms, t.from_account, t.to_account, t.amount, "
-				"t.kind::bigint, n.reference, n.said_by, n.reverses, c.code, "
-				"(SELECT r.transfer FROM transfer_note r WHERE r.reverses = t.id) "
-				"FROM transfer t LEFT JOIN transfer_note n ON n.transfer = t.id "
-				"JOIN account a ON a.id = greatest(t.from_account, t.to_account) "
-				"JOIN currency c ON c.number = a.currency WHERE t.id = $1",
+				"t.kind::bigint, t.reference, t.said_by, t.reverses, c.code, "
+				"(SELECT r.transfer FROM reversal r WHERE r.reversed = t.id) FROM "
+				"transfer t JOIN account a ON a.id = greatest(t.from_account, "
+				"t.to_account) JOIN currency c ON c.number = a.currency "
+				"WHERE t.id = $1",
 				"i", "iiiiiittiti" },
 	[MTR_BALANCE_AT] = { "meter_balance_at",
 			     "SELECT l.balance FROM ((SELECT id, at_ms, from_balance AS balance "
@@ -195,11 +195,9 @@ const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 			     "ii", "i" },
 	[MTR_STATEMENT] = { "meter_statement",
 			    "SELECT l.id, l.at_ms, l.amount, l.balance, l.counter, "
-			    "l.kind::bigint, n.reference, coalesce(n.reverses, 0) FROM " LEGS
-			    "LEFT JOIN transfer_note n ON n.transfer = l.id WHERE $4::bigint = 0 "
-			    "OR "
-			    "(l.at_ms, l.id) > (SELECT t.at_ms, t.id FROM transfer t WHERE t.id = "
-			    "$4) ORDER BY l.at_ms, l.id LIMIT $5",
+			    "l.kind::bigint, l.reference, coalesce(l.reverses, 0) FROM " LEGS
+			    "WHERE $4::bigint = 0 OR (l.at_ms, l.id) > (SELECT t.at_ms, t.id FROM "
+			    "transfer t WHERE t.id = $4) ORDER BY l.at_ms, l.id LIMIT $5",
 			    "iiiii", "iiiiiiti" },
 	/* One statement is one snapshot: whatever commits meanwhile is in all of it or in none. */
 	[MTR_AUDIT_SUMS] = { "meter_audit_sums",
@@ -328,10 +326,9 @@ const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 	[MTR_LEDGER_ROWS] = { "meter_ledger_rows",
 			      "SELECT t.id, t.at_ms, t.kind::bigint, t.from_account, "
 			      "t.to_account, t.amount, coalesce(t.from_balance, -1), "
-			      "coalesce(t.to_balance, -1), n.reference, n.said_by, "
-			      "coalesce(n.reverses, 0) FROM transfer t LEFT JOIN transfer_note n "
-			      "ON n.transfer = t.id WHERE t.at_ms >= $1 AND t.at_ms < $2 AND t.id "
-			      ">= $3 AND t.id < $4 ORDER BY t.id",
+			      "coalesce(t.to_balance, -1), t.reference, t.said_by, "
+			      "coalesce(t.reverses, 0) FROM transfer t WHERE t.at_ms >= $1 AND "
+			      "t.at_ms < $2 AND t.id >= $3 AND t.id < $4 ORDER BY t.id",
 			      "iiii", "iiiiiiiitti" },
 	[MTR_LEDGER_CUT] = { "meter_ledger_cut", "SELECT ledger_cut_month($1, $2, $3, $4, $5, $6)",
 			     "iiitti", "t" },

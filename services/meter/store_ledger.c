@@ -71,42 +71,40 @@ enum st store_system_move(struct db_tx *tx, struct arena *arena, const struct sy
 			DB_I64S(columns, count), DB_I64S(columns + count, count));
 }
 
-static enum st notes_insert(struct db_tx *tx, struct arena *arena, const struct posting *postings,
-			    size_t count)
+/* A transfer is reversed once: the second is refused by the key. */
+static enum st reversals_insert(struct db_tx *tx, struct arena *arena,
+				const struct posting *postings, size_t count)
 {
+	int64_t *reversed = ARENA_ARRAY(arena, int64_t, count);
 	int64_t *ids = ARENA_ARRAY(arena, int64_t, count);
-	int64_t *reverses = ARENA_ARRAY(arena, int64_t, count);
-	struct str *texts = ARENA_ARRAY(arena, struct str, count);
-	struct str *by = ARENA_ARRAY(arena, struct str, count);
 	size_t n = 0;
 
-	if (!ids || !reverses || !texts || !by)
+	if (!reversed || !ids)
 		return ST_TOO_LARGE;
 	for (size_t i = 0; i < count; i++) {
-		if (!postings[i].by.data)
+		if (postings[i].reverses == 0)
 			continue;
-		ids[n] = postings[i].id;
-		reverses[n] = postings[i].reverses;
-		texts[n] = postings[i].reference.data ? postings[i].reference : STR("");
-		by[n++] = postings[i].by;
+		reversed[n] = postings[i].reverses;
+		ids[n++] = postings[i].id;
 	}
 	if (n == 0)
 		return ST_OK;
-	return db_write(tx, STATEMENT(NOTES_INSERT), (int64_t)n, ST_TRANSFER_REVERSED,
-			DB_I64S(ids, n), DB_TEXTS(texts, n), DB_I64S(reverses, n), DB_TEXTS(by, n));
+	return db_write(tx, STATEMENT(REVERSALS_INSERT), (int64_t)n, ST_TRANSFER_REVERSED,
+			DB_I64S(reversed, n), DB_I64S(ids, n));
 }
 
 enum st store_postings_insert(struct db_tx *tx, struct arena *arena, struct posting *postings,
 			      size_t count)
 {
-	int64_t *c[7];
+	struct str *references = ARENA_ARRAY(arena, struct str, count);
+	struct str *by = ARENA_ARRAY(arena, struct str, count);
+	int64_t *c[8];
 	struct db_rows rows;
 
-	for (size_t i = 0; i < 7; i++) {
+	for (size_t i = 0; i < 8; i++)
 		c[i] = ARENA_ARRAY(arena, int64_t, count);
-		if (!c[i])
-			return ST_TOO_LARGE;
-	}
+	if (arena->failed)
+		return ST_TOO_LARGE;
 	for (size_t i = 0; i < count; i++) {
 		const struct posting *p = &postings[i];
 		ASSERT(p->amount > 0 && p->from != p->to);
@@ -117,15 +115,19 @@ enum st store_postings_insert(struct db_tx *tx, struct arena *arena, struct post
 		c[4][i] = p->from_balance;
 		c[5][i] = p->to_balance;
 		c[6][i] = p->kind;
+		c[7][i] = p->reverses;
+		references[i] = str_or_empty(p->reference);
+		by[i] = str_or_empty(p->by);
 	}
 	TRY(db_query(tx, STATEMENT(TRANSFERS_INSERT), arena, &rows, DB_I64S(c[0], count),
 		     DB_I64S(c[1], count), DB_I64S(c[2], count), DB_I64S(c[3], count),
-		     DB_I64S(c[4], count), DB_I64S(c[5], count), DB_I64S(c[6], count)));
+		     DB_I64S(c[4], count), DB_I64S(c[5], count), DB_I64S(c[6], count),
+		     DB_TEXTS(references, count), DB_TEXTS(by, count), DB_I64S(c[7], count)));
 	if (rows.count != count)
 		return ST_INTERNAL;
 	for (size_t i = 0; i < count; i++)
 		postings[i].id = db_i64(&rows, i, 0);
-	return notes_insert(tx, arena, postings, count);
+	return reversals_insert(tx, arena, postings, count);
 }
 
 enum st store_transfer_load(struct db_tx *tx, struct arena *arena, int64_t id,

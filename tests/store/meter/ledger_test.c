@@ -226,13 +226,13 @@ static void the_database_itself_keeps_the_books(void **state)
 	deposited(a, "1");
 	assert_true(refused_by_database("UPDATE transfer SET amount = amount + 1"));
 	assert_true(refused_by_database("DELETE FROM transfer"));
-	assert_true(refused_by_database("UPDATE transfer_note SET reference = 'x'"));
+	assert_true(refused_by_database("UPDATE reversal SET transfer = 1"));
 	assert_true(refused_by_database("DELETE FROM account"));
 	assert_true(refused_by_database("DELETE FROM activity"));
 	assert_true(refused_by_database("UPDATE price_table SET cpu = 0"));
 	assert_true(refused_by_database("UPDATE account SET balance = -1 WHERE id > 0"));
 	assert_true(refused_by_database("DELETE FROM transfer_202601"));
-	assert_true(refused_by_database("DELETE FROM transfer_note"));
+	assert_true(refused_by_database("DELETE FROM reversal"));
 	assert_true(refused_by_database("UPDATE opening SET balance = 0"));
 	assert_true(refused_by_database("DELETE FROM ledger_cut"));
 	assert_false(refused_by_database("UPDATE wallet SET title = title"));

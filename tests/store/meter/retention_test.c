@@ -158,6 +158,16 @@ static void moved_last(int64_t ms)
 
 /* -- the story -- */
 
+/* Money goes from the first wallet to the second, and back by a reversal. */
+static void moved_and_reversed(void)
+{
+	OK("wallet_transfer", "{\"wallet_id\":\"%s\",\"to\":\"%s\",\"amount\":" USD("0.1") "}",
+	   first.text, second.text);
+	struct id moved =
+		id_of(((const struct meter_posting_reply *)world.answer)->transfer.transfer_id);
+	OK("transfer_reverse", "{\"transfer_id\":\"%s\",\"reference\":\"twice\"}", moved.text);
+}
+
 /* January: money moves in each way, a sandbox lives and ends, another one runs into February. */
 static void january(void)
 {
@@ -168,6 +178,7 @@ static void january(void)
 	   first.text, second.text);
 	transferred =
 		id_of(((const struct meter_posting_reply *)world.answer)->transfer.transfer_id);
+	moved_and_reversed();
 	struct id job = job_made(first, "");
 	early = admitted(job, "");
 	began(early);
@@ -188,6 +199,7 @@ static void february(void)
 	deposited(second, "2");
 	OK("wallet_transfer", "{\"wallet_id\":\"%s\",\"to\":\"%s\",\"amount\":" USD("1") "}",
 	   second.text, first.text);
+	moved_and_reversed();
 	struct id job = job_made(second, "");
 	struct id brief = admitted(job, "");
 	began(brief);
@@ -302,12 +314,10 @@ static void after_a_cut_the_books_say_the_same(void **state)
 {
 	(void)state;
 	struct said before = said_since(FEBRUARY_MS);
-	int64_t notes = sql_i64("SELECT count(*) FROM meter.transfer_note n JOIN meter.transfer t "
-				"ON t.id = n.transfer WHERE t.at_ms >= %lld",
-				(long long)FEBRUARY_MS);
 
 	assert_true(before.opening[0] > 0 && before.entries[0] >= 10 && before.minutes >= 10);
 	assert_true(before.held[1][0] > 0);
+	assert_int_equal(sql_i64("SELECT count(*) FROM meter.reversal"), 2);
 	cut_now("2026-01");
 	struct said after = said_since(FEBRUARY_MS);
 	assert_memory_equal(&before, &after, sizeof(before));
@@ -315,15 +325,20 @@ static void after_a_cut_the_books_say_the_same(void **state)
 	each_wallet_balances();
 	before_the_cut_is_refused();
 	/* what went, and what stays */
-	assert_int_equal(sql_i64("SELECT count(*) FROM meter.transfer_note"), notes);
+	assert_int_equal(
+		sql_i64("SELECT count(*) FROM meter.reversal r JOIN meter.transfer t ON t.id "
+			"= r.transfer WHERE t.reverses = r.reversed"),
+		1); /* February's */
+	assert_int_equal(sql_i64("SELECT count(*) FROM meter.reversal"), 1);
 	assert_int_equal(sql_i64("SELECT count(*) FROM meter.activity"), 1); /* February's */
 	assert_int_equal(sql_i64("SELECT count(*) FROM pg_class WHERE relname = 'transfer_202601'"),
 			 0);
 	assert_int_equal(sql_i64("SELECT sum(balance) FROM meter.opening"), 0);
 	assert_int_equal(evidence("ledger.cut", "success"), 1);
 	OK("sandbox_show", "{\"sandbox_id\":\"%s\"}", early.text);
-	refused_by_trigger("DELETE FROM meter.transfer_note");
-	refused_by_trigger("UPDATE meter.transfer_note SET reference = 'x'");
+	refused_by_trigger("DELETE FROM meter.reversal");
+	refused_by_trigger("UPDATE meter.reversal SET transfer = 1");
+	refused_by_trigger("UPDATE meter.transfer SET reference = 'x'");
 	refused_by_trigger("UPDATE meter.ledger_cut SET transfers = 0");
 	refused_by_trigger("TRUNCATE meter.ledger_cut");
 }
@@ -418,17 +433,15 @@ static void a_month_that_is_written_to_is_not_cut(void **state)
 }
 
 /* In March, from account -1000 to 2, with notes as long as they may be. */
-static void transfers_made(int64_t first_number, int64_t count, int reference)
+static void transfers_made(int64_t first_number, int64_t count, int reference, int by)
 {
 	sql_i64("WITH t AS (INSERT INTO meter.transfer (id, at_ms, from_account, to_account, "
-		"amount, "
-		"kind) SELECT %lld + i, %lld, -1000, 2, 1, 1 FROM generate_series(0, %lld) AS i "
-		"RETURNING id), n AS (INSERT INTO meter.transfer_note (transfer, reference, "
-		"said_by) "
-		"SELECT id, repeat(chr(1), %d), repeat(chr(1), %d) FROM t WHERE %d > 0) SELECT "
+		"amount, kind, reference, said_by) SELECT %lld + i, %lld, -1000, 2, 1, 1, "
+		"nullif(repeat(chr(1), %d), ''), nullif(repeat(chr(1), %d), '') FROM "
+		"generate_series(0, %lld) AS i RETURNING id) SELECT "
 		"setval('meter.transfer_number', %lld)",
-		(long long)first_number, (long long)MARCH_MS, (long long)count - 1, reference,
-		METER_TEXT_BYTES_MAX, reference, (long long)(first_number + count - 1));
+		(long long)first_number, (long long)MARCH_MS, reference, by, (long long)count - 1,
+		(long long)(first_number + count - 1));
 }
 
 /* How many rows the page has, which a message holds. */
@@ -453,10 +466,10 @@ static void a_page_is_what_a_message_holds(void **state)
 
 	(void)state;
 	sql_i64("SELECT meter.ledger_month_ensure(%lld)::int", (long long)MARCH_MS);
-	transfers_made(base, 2001, 0);
+	transfers_made(base, 2001, 0, 0);
 	assert_int_equal(page_read(base, &next), 2000);
 	assert_int_equal(next, base + 2000);
-	transfers_made(2 * base, 2001, 200);
+	transfers_made(2 * base, 2001, METER_TEXT_BYTES_MAX, 200);
 	size_t rows = page_read(2 * base, &next);
 	assert_true(rows > 300 && rows < 2000);
 	assert_int_equal(next, 2 * base + (int64_t)rows);
