@@ -11,7 +11,7 @@
 #include "gen/meter.h"
 #include "money.h"
 
-#define METER_SCHEMA_VERSION 2
+#define METER_SCHEMA_VERSION 3
 #define METER_PARTITIONS 32
 #define MINUTE_MS INT64_C(60000)
 #define METER_CLOCK_SKEW_MS                                                                        \
