@@ -226,7 +226,7 @@ static enum st check_pattern(const struct decoder *d, const struct place *place,
 static enum st decode_string(const struct decoder *d, const struct place *place,
 			     const struct proto_value *value, const struct json *node, void *ret)
 {
-	struct str s = node->text.data ? node->text : STR("");
+	struct str s = str_or_empty(node->text);
 
 	TRY(check_length(d, place, value->min, value->max, s));
 	TRY(check_text(d, place, s));

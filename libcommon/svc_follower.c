@@ -231,7 +231,7 @@ static struct follow_item item_of_outbox(struct follower *follower, const struct
 		},
 		.data = event->data,
 		.type = event->type,
-		.trace_id = event->trace_id.data ? event->trace_id : STR(""),
+		.trace_id = str_or_empty(event->trace_id),
 		.sequence = sequence,
 	};
 

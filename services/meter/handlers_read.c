@@ -75,7 +75,7 @@ enum st on_price_list(struct svc_request *req)
 {
 	const struct meter_price_list_request *in = req->body;
 
-	return store_price_list(req->tx, req->arena, in->currency.data ? in->currency : STR(""),
+	return store_price_list(req->tx, req->arena, str_or_empty(in->currency),
 				in->has_limit ? in->limit : 10, req->answer);
 }
 

@@ -154,8 +154,8 @@ enum st on_wallet_list(struct svc_request *req)
 	int64_t limit = in->has_limit ? in->limit : METER_PAGE_DEFAULT;
 	struct wallet_views views;
 
-	TRY(store_wallet_list(req->tx, req->arena, in->owner.data ? in->owner : STR(""),
-			      in->after.data ? in->after : STR(""), limit, &views));
+	TRY(store_wallet_list(req->tx, req->arena, str_or_empty(in->owner), str_or_empty(in->after),
+			      limit, &views));
 	out->wallets.items = ARENA_ARRAY(req->arena, struct meter_wallet, views.count);
 	if (!out->wallets.items)
 		return ST_TOO_LARGE;

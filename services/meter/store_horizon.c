@@ -102,7 +102,7 @@ enum st store_horizon_list(struct db_tx *tx, struct arena *arena,
 
 	(void)now_ms;
 	TRY(db_query(tx, STATEMENT(HORIZON_LIST), arena, &rows, DB_I64(filter->state),
-		     DB_TEXT(filter->after.data ? filter->after : STR("")), DB_I64(limit)));
+		     DB_TEXT(str_or_empty(filter->after)), DB_I64(limit)));
 	ret->horizons.items = ARENA_ARRAY(arena, struct meter_wallet_horizon, rows.count);
 	ret->horizons.count = rows.count;
 	if (!ret->horizons.items)

@@ -84,11 +84,11 @@ enum st store_job_list(struct db_tx *tx, struct arena *arena,
 		       const struct meter_job_list_request *filter, int64_t limit,
 		       struct job_views *ret)
 {
-	struct str wallet = filter->wallet_id.data ? filter->wallet_id : STR("");
+	struct str wallet = str_or_empty(filter->wallet_id);
 	struct db_rows rows;
 
 	TRY(db_query(tx, STATEMENT(JOB_LIST), arena, &rows, DB_TEXT(wallet), DB_I64(filter->state),
-		     DB_TEXT(filter->after.data ? filter->after : STR("")), DB_I64(limit)));
+		     DB_TEXT(str_or_empty(filter->after)), DB_I64(limit)));
 	ret->items = ARENA_ARRAY(arena, struct job_view, rows.count);
 	ret->count = rows.count;
 	if (!ret->items)

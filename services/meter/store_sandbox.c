@@ -100,11 +100,6 @@ enum st store_sandboxes_load(struct db_tx *tx, struct arena *arena, const int64_
 	return sandboxes_of(&rows, arena, ret);
 }
 
-static struct str or_empty(struct str text)
-{
-	return text.data ? text : STR("");
-}
-
 enum st store_sandbox_list(struct db_tx *tx, struct arena *arena,
 			   const struct meter_sandbox_list_request *filter, int64_t limit,
 			   struct sandbox_views *ret)
@@ -112,9 +107,9 @@ enum st store_sandbox_list(struct db_tx *tx, struct arena *arena,
 	struct db_rows rows;
 
 	TRY(db_query(tx, STATEMENT(SANDBOX_LIST), arena, &rows,
-		     DB_TEXT(or_empty(filter->wallet_id)), DB_TEXT(or_empty(filter->job_id)),
-		     DB_TEXT(or_empty(filter->runner)), DB_I64(filter->state),
-		     DB_TEXT(or_empty(filter->after)), DB_I64(limit)));
+		     DB_TEXT(str_or_empty(filter->wallet_id)),
+		     DB_TEXT(str_or_empty(filter->job_id)), DB_TEXT(str_or_empty(filter->runner)),
+		     DB_I64(filter->state), DB_TEXT(str_or_empty(filter->after)), DB_I64(limit)));
 	return sandboxes_of(&rows, arena, ret);
 }
 

@@ -161,7 +161,7 @@ static void token_answer(struct svc_request *req, const struct policy_decide_req
 	struct token_use use = { .token = in->token,
 				 .agent_number = agent_number,
 				 .scope = tool->scope.size > 0 ? tool->scope : in->tool,
-				 .endpoint = in->endpoint.data ? in->endpoint : STR(""),
+				 .endpoint = str_or_empty(in->endpoint),
 				 .proof = in->proof.data ? &proof : NULL };
 	struct token_view view;
 

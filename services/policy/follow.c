@@ -61,7 +61,7 @@ static enum st on_transition(struct svc_event *event)
 static enum st on_kill_ordered(struct svc_event *event)
 {
 	const struct registry_kill_ordered *data = event->data;
-	struct str value = data->scope.value.data ? data->scope.value : STR("");
+	struct str value = str_or_empty(data->scope.value);
 	int64_t number = 0;
 
 	if (data->scope.kind == REGISTRY_KILL_SCOPE_KIND_AGENT)

@@ -95,7 +95,7 @@ static enum st outcome_again(struct svc_request *req,
 	char amount[MONEY_TEXT_SIZE];
 
 	if (db_i64(rows, 0, 4) != (int64_t)in->status ||
-	    !str_equal(db_text(rows, 0, 6), in->result_hash.data ? in->result_hash : STR("")))
+	    !str_equal(db_text(rows, 0, 6), str_or_empty(in->result_hash)))
 		return svc_refuse(req, ST_OUTCOME_KNOWN, "/status",
 				  "another outcome was reported before");
 	out->status = in->status;
@@ -147,8 +147,8 @@ enum st on_outcome_report(struct svc_request *req)
 	TRY(captured_amount(req, in, reserved, &captured));
 	TRY(reservation_settle(req, db_i64(&rows, 0, 0), db_i64(&rows, 0, 1), reserved - captured));
 	TRY(db_write(req->tx, &policy_statements[POL_OUTCOME_INSERT], 1, ST_CONFLICT, DB_UUID(uuid),
-		     DB_I32(in->status), DB_TEXT(in->result_hash.data ? in->result_hash : STR("")),
-		     DB_I64(captured), DB_BOOL(db_bool(&rows, 0, 7)), DB_I64(req->now_ms)));
+		     DB_I32(in->status), DB_TEXT(str_or_empty(in->result_hash)), DB_I64(captured),
+		     DB_BOOL(db_bool(&rows, 0, 7)), DB_I64(req->now_ms)));
 	out->status = in->status;
 	micros_print(captured, amount);
 	out->captured = arena_copy(req->arena, str_of(amount));

@@ -99,9 +99,9 @@ enum st on_document_put(struct svc_request *req)
 	hash_to_text(&hash, hash_text);
 	TRY(db_query(req->tx, &policy_statements[POL_DOCUMENT_INSERT], req->arena, &rows,
 		     DB_TEXT(d->id), DB_I32(d->type + 1), DB_TEXT(node_of(d)),
-		     DB_TEXT(d->title.data ? d->title : STR("")), DB_TEXT(str_of(hash_text)),
-		     DB_I64(req->now_ms), DB_TEXT(asker_of(req)),
-		     DB_TEXT(in->note.data ? in->note : STR("")), DB_BYTES(in->text)));
+		     DB_TEXT(str_or_empty(d->title)), DB_TEXT(str_of(hash_text)),
+		     DB_I64(req->now_ms), DB_TEXT(asker_of(req)), DB_TEXT(str_or_empty(in->note)),
+		     DB_BYTES(in->text)));
 	TRY(policy_evidence(req, "policy.document_put", asker_of(req), false));
 	return document_get(req, d->id, db_i64(&rows, 0, 0), &out->document);
 }
@@ -123,8 +123,8 @@ enum st on_document_list(struct svc_request *req)
 	struct db_rows rows;
 
 	TRY(db_query(req->tx, &policy_statements[POL_DOCUMENT_LIST], req->arena, &rows,
-		     DB_TEXT(in->after.data ? in->after : STR("")), DB_I32(in->state),
-		     DB_TEXT(in->node.data ? in->node : STR("")), DB_I64(limit)));
+		     DB_TEXT(str_or_empty(in->after)), DB_I32(in->state),
+		     DB_TEXT(str_or_empty(in->node)), DB_I64(limit)));
 	out->documents.items = ARENA_ARRAY(req->arena, struct policy_document, rows.count);
 	if (!out->documents.items)
 		return ST_TOO_LARGE;

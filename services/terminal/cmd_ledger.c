@@ -80,9 +80,9 @@ static void row_csv(struct buf *buf, const struct meter_ledger_row *row)
 	number_or_nothing(buf, row->has_from_balance, row->from_balance);
 	number_or_nothing(buf, row->has_to_balance, row->to_balance);
 	number_or_nothing(buf, row->has_reverses, row->reverses);
-	csv_text(buf, row->reference.data ? row->reference : STR(""));
+	csv_text(buf, str_or_empty(row->reference));
 	buf_add_char(buf, ',');
-	csv_text(buf, row->by.data ? row->by : STR(""));
+	csv_text(buf, str_or_empty(row->by));
 	buf_add_c(buf, "\r\n");
 }
 

@@ -250,7 +250,7 @@ static void entry_csv(struct buf *buf, const struct meter_entry *e)
 	buf_printf(buf, "%.*s,%s,%s,%s,%s,%s,%lld,", STR_ARG(e->transfer_id), time,
 		   meter_transfer_kind_names[e->kind - 1], amount, balance, e->amount.currency,
 		   (long long)e->counter_account);
-	csv_text(buf, e->reference.data ? e->reference : STR(""));
+	csv_text(buf, str_or_empty(e->reference));
 	buf_add_c(buf, "\r\n");
 }
 
@@ -261,7 +261,7 @@ static void entry_row(struct terminal *t, struct table *table, const struct mete
 	table_cell_c(table, meter_transfer_kind_names[e->kind - 1]);
 	table_cell(table, money_shown(t, e->amount));
 	table_cell(table, money_shown(t, e->balance));
-	table_cell(table, e->reference.data ? e->reference : STR(""));
+	table_cell(table, str_or_empty(e->reference));
 }
 
 static enum st statement_csv(struct terminal *t, struct meter_wallet_statement_request *request,

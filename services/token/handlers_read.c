@@ -42,9 +42,9 @@ enum st on_list(struct svc_request *req)
 	const struct token_list_request *in = req->body;
 	struct token_list_reply *answer = req->answer;
 	struct token_filter filter = {
-		.scope = in->scope.data ? in->scope : STR(""),
+		.scope = str_or_empty(in->scope),
 		.state = in->state,
-		.after = in->after.data ? in->after : STR(""),
+		.after = str_or_empty(in->after),
 		.limit = in->has_limit ? in->limit : TOKEN_PAGE_DEFAULT,
 		.now_ms = req->now_ms,
 	};
