@@ -386,6 +386,7 @@ enum st db_connect(struct db *db, struct problem *problem)
 	if (now_ms < db->retry_at_ms)
 		return failure_report(db, problem);
 	if (connect_now(db) == ST_OK) {
+		db->connection++;
 		db->backoff_ms = 0;
 		db->retry_at_ms = 0;
 		return ST_OK;

@@ -117,6 +117,8 @@ MUST_CHECK enum st db_check(struct db_tx *tx);
 enum st db_check_sticky(const struct db_tx *tx);
 /* What failed, in the server's words, for logs (never for callers). */
 const char *db_tx_error(const struct db_tx *tx);
+/* The number of its connection: who keeps what was read forgets it when this is another one. */
+int64_t db_tx_connection(const struct db_tx *tx);
 
 /* COPY ... FROM STDIN (FORMAT binary) inside the transaction, for the heaviest inserts. Values
  * come row by row, in the types of `columns` (letters as above). */

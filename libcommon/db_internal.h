@@ -87,6 +87,7 @@ struct db {
 	struct db_table *tables;
 	size_t table_count;
 	PGconn *conn;                             /* NULL: not connected */
+	int64_t connection;                       /* how often it connected */
 	struct db_entry entries[DB_PIPELINE_MAX]; /* a ring */
 	size_t entry_first;
 	size_t entry_count;

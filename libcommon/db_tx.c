@@ -24,6 +24,11 @@ enum st db_tx_fail(struct db_tx *tx, enum st st, const char *format, ...)
 	return st;
 }
 
+int64_t db_tx_connection(const struct db_tx *tx)
+{
+	return tx->db->connection;
+}
+
 const char *db_tx_error(const struct db_tx *tx)
 {
 	return tx->error;

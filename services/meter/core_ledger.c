@@ -37,7 +37,7 @@ int64_t account_wallet(int64_t account)
 	return account < 0 ? 0 : account / 2;
 }
 
-static struct account *account_find(struct account *accounts, size_t count, int64_t id)
+struct account *account_find(struct account *accounts, size_t count, int64_t id)
 {
 	size_t low = 0, high = count;
 

@@ -3,6 +3,7 @@
 #ifndef PIOPL_METER_HANDLERS_H
 #define PIOPL_METER_HANDLERS_H
 
+#include "known.h"
 #include "store.h"
 #include "svc.h"
 
@@ -27,6 +28,7 @@ struct meter_service {
 	int64_t first_partition;
 	int64_t retention_months; /* whole months of the ledger that are kept */
 	int64_t month_until_ms;   /* months until then have their partition */
+	struct known known;
 };
 
 extern const struct config_field meter_config[];

@@ -46,20 +46,16 @@ enum st on_wallet_deposit(struct svc_request *req)
 }
 
 /* What has to be left: the reserve, or so many minutes of what burns now. */
-static enum st reserve_of(struct svc_request *req, const struct wallet_view *view, int64_t *ret)
+static enum st reserve_of(struct svc_request *req, struct str wallet_id, int64_t *ret)
 {
 	struct wallet_view now;
 	int64_t minutes;
 	bool found;
 
-	*ret = view->reserve;
-	if (view->reserve_minutes == 0)
-		return ST_OK;
-	TRY(store_wallet_load(req->tx, req->arena, view->wallet_id, &now, &found));
+	TRY(store_wallet_load(req->tx, req->arena, wallet_id, &now, &found));
 	if (!found || micros_multiply(now.burn, now.reserve_minutes, 1, MONEY_CEIL, &minutes))
 		minutes = INT64_MAX;
-	if (minutes > *ret)
-		*ret = minutes;
+	*ret = now.reserve > minutes ? now.reserve : minutes;
 	return ST_OK;
 }
 
@@ -74,8 +70,6 @@ static enum st withdraw(struct svc_request *req)
 	TRY(wallet_found(req, in->wallet_id, "/wallet_id", &view));
 	TRY(amount_check(req, in->amount, "/amount", view.code));
 	TRY(ledger_lock_wallet(&scope, meter, view.number, &pair));
-	/* Again, as the reserve is under the lock. */
-	TRY(wallet_found(req, in->wallet_id, "/wallet_id", &view));
 	struct posting p = {
 		.kind = METER_TRANSFER_KIND_WITHDRAW,
 		.from = account_available(view.number),
@@ -84,7 +78,7 @@ static enum st withdraw(struct svc_request *req)
 		.reference = in->reference,
 		.by = asker_of(req),
 	};
-	TRY(reserve_of(req, &view, &p.keep));
+	TRY(reserve_of(req, in->wallet_id, &p.keep));
 	TRY(ledger_post(&scope, meter, pair, &p, 1, view.code, &req->problem));
 	return posted(req, &p, view.code, pair[0].balance);
 }
@@ -95,49 +89,6 @@ enum st on_wallet_withdraw(struct svc_request *req)
 }
 
 /* -- between wallets -- */
-
-static const struct wallet_view *wallet_in(const struct wallet_views *views, struct str id)
-{
-	size_t low = 0, high = views->count;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		int order = str_compare(views->items[middle].wallet_id, id);
-		if (order == 0)
-			return &views->items[middle];
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return NULL;
-}
-
-static enum st move_prepare(struct svc_request *req, const struct meter_wallet_transfer_request *in,
-			    const struct wallet_views *wallets, struct posting *ret)
-{
-	const struct wallet_view *from = wallet_in(wallets, in->wallet_id);
-	const struct wallet_view *to = wallet_in(wallets, in->to);
-
-	if (!from || !to)
-		return svc_refuse(req, ST_WALLET_UNKNOWN, from ? "/to" : "/wallet_id",
-				  "no wallet \"%.*s\"", STR_ARG(from ? in->to : in->wallet_id));
-	if (from == to)
-		return svc_refuse(req, ST_SAME_WALLET, "/to", "\"%.*s\"", STR_ARG(in->to));
-	TRY(amount_check(req, in->amount, "/amount", from->code));
-	if (from->currency != to->currency)
-		return svc_refuse(req, ST_CURRENCY_MISMATCH, "/to", "that wallet has %.*s",
-				  STR_ARG(to->code));
-	*ret = (struct posting){
-		.kind = METER_TRANSFER_KIND_TRANSFER,
-		.from = account_available(from->number),
-		.to = account_available(to->number),
-		.amount = in->amount.micros,
-		.reference = in->reference,
-		.by = asker_of(req),
-	};
-	return reserve_of(req, from, &ret->keep);
-}
 
 /* -- transfers of a worker's batch, together: the wallets of all are locked at once -- */
 
@@ -154,7 +105,8 @@ struct crowd {
 	enum st *outcomes;
 	struct moved *moved;
 	size_t total;
-	struct wallet_views wallets;
+	struct known *known;
+	struct wallet_views found; /* that were not known, by wallet_id */
 	struct account *accounts;
 	size_t account_count;
 };
@@ -179,19 +131,90 @@ static enum st crowd_gather(struct crowd *c, struct arena *arena)
 	return ST_OK;
 }
 
+/* Finds the wallets that are not known. */
 static enum st crowd_wallets(struct crowd *c, struct arena *arena)
 {
 	struct str *ids = ARENA_ARRAY(arena, struct str, 2 * c->total);
+	struct known_wallet known;
 	size_t n = 0;
 
 	if (!ids)
 		return ST_TOO_LARGE;
 	for (size_t i = 0; i < c->count; i++)
 		for (size_t k = 0; k < c->moved[i].count; k++) {
-			ids[n++] = c->moved[i].in[k].wallet_id;
-			ids[n++] = c->moved[i].in[k].to;
+			if (!known_find(c->known, c->moved[i].in[k].wallet_id, &known))
+				ids[n++] = c->moved[i].in[k].wallet_id;
+			if (!known_find(c->known, c->moved[i].in[k].to, &known))
+				ids[n++] = c->moved[i].in[k].to;
 		}
-	return store_wallets_find(c->reqs[0]->tx, arena, ids, n, &c->wallets);
+	return n == 0 ? ST_OK : store_wallets_find(c->reqs[0]->tx, arena, ids, n, &c->found);
+}
+
+static void wallet_known(const struct wallet_view *view, struct known_wallet *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (view->wallet_id.size == sizeof(ret->id))
+		memcpy(ret->id, view->wallet_id.data, sizeof(ret->id));
+	ret->number = view->number;
+	ret->currency = view->currency;
+	(void)str_copy(view->code, ret->code, sizeof(ret->code));
+}
+
+static bool wallet_in(const struct crowd *c, struct str id, struct known_wallet *ret)
+{
+	size_t low = 0, high = c->found.count;
+
+	if (known_find(c->known, id, ret))
+		return true;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		int order = str_compare(c->found.items[middle].wallet_id, id);
+		if (order == 0) {
+			wallet_known(&c->found.items[middle], ret);
+			return true;
+		}
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+/* Last, since one that is put may take another's place. */
+static void crowd_remember(struct crowd *c)
+{
+	struct known_wallet wallet;
+
+	for (size_t i = 0; i < c->found.count; i++) {
+		wallet_known(&c->found.items[i], &wallet);
+		known_put(c->known, &wallet);
+	}
+}
+
+static enum st move_prepare(struct svc_request *req, const struct meter_wallet_transfer_request *in,
+			    const struct crowd *c, struct posting *ret)
+{
+	struct known_wallet from, to;
+	bool has_from = wallet_in(c, in->wallet_id, &from);
+
+	if (!has_from || !wallet_in(c, in->to, &to))
+		return svc_refuse(req, ST_WALLET_UNKNOWN, has_from ? "/to" : "/wallet_id",
+				  "no wallet \"%.*s\"", STR_ARG(has_from ? in->to : in->wallet_id));
+	if (from.number == to.number)
+		return svc_refuse(req, ST_SAME_WALLET, "/to", "\"%.*s\"", STR_ARG(in->to));
+	TRY(amount_check(req, in->amount, "/amount", str_of(from.code)));
+	if (from.currency != to.currency)
+		return svc_refuse(req, ST_CURRENCY_MISMATCH, "/to", "that wallet has %s", to.code);
+	*ret = (struct posting){
+		.kind = METER_TRANSFER_KIND_TRANSFER,
+		.from = account_available(from.number),
+		.to = account_available(to.number),
+		.amount = in->amount.micros,
+		.reference = in->reference,
+		.by = asker_of(req),
+	};
+	return ST_OK;
 }
 
 /* Says which transfer of a list was refused. */
@@ -211,7 +234,7 @@ static enum st moved_prepare(struct crowd *c, size_t i)
 	struct moved *m = &c->moved[i];
 
 	for (size_t k = 0; k < m->count; k++) {
-		enum st st = move_prepare(c->reqs[i], &m->in[k], &c->wallets, &m->postings[k]);
+		enum st st = move_prepare(c->reqs[i], &m->in[k], c, &m->postings[k]);
 		if (st != ST_OK)
 			return refused_at(c->reqs[i], k, st);
 	}
@@ -238,6 +261,20 @@ static enum st crowd_lock(struct crowd *c, const struct svc_scope *scope, struct
 	return ledger_lock(scope, c->reqs[0]->state, ids, n, &c->accounts, &c->account_count);
 }
 
+/* Of the accounts that have something to keep; they are locked. */
+static enum st keeps_read(struct crowd *c, size_t i)
+{
+	struct moved *m = &c->moved[i];
+
+	for (size_t k = 0; k < m->count; k++) {
+		const struct account *from =
+			account_find(c->accounts, c->account_count, m->postings[k].from);
+		if (from && from->kept)
+			TRY(reserve_of(c->reqs[i], m->in[k].wallet_id, &m->postings[k].keep));
+	}
+	return ST_OK;
+}
+
 static enum st crowd_write(struct crowd *c, const struct svc_scope *scope, struct arena *arena)
 {
 	struct posting *made = ARENA_ARRAY(arena, struct posting, c->total);
@@ -249,6 +286,7 @@ static enum st crowd_write(struct crowd *c, const struct svc_scope *scope, struc
 		struct moved *m = &c->moved[i];
 		if (c->outcomes[i] != ST_OK)
 			continue;
+		TRY(keeps_read(c, i));
 		enum st st = postings_apply(c->accounts, c->account_count, m->postings, m->count,
 					    scope->now_ms, m->in[0].amount.currency, &failed,
 					    &c->reqs[i]->problem);
@@ -309,11 +347,13 @@ enum st on_wallet_transfers(struct svc_request *const *reqs, size_t count, enum 
 {
 	struct arena *arena = reqs[0]->arena;
 	struct svc_scope scope = svc_scope_of_request(reqs[0]);
-	struct crowd c = { .reqs = reqs, .count = count, .outcomes = ret };
+	struct meter_service *meter = reqs[0]->state;
+	struct crowd c = { .reqs = reqs, .count = count, .outcomes = ret, .known = &meter->known };
 
 	TRY(crowd_gather(&c, arena));
 	TRY(crowd_wallets(&c, arena));
 	TRY(crowd_lock(&c, &scope, arena));
+	crowd_remember(&c);
 	TRY(crowd_write(&c, &scope, arena));
 	for (size_t i = 0; i < count; i++) {
 		bool one = reqs[i]->call == &CALL_METER_WALLET_TRANSFER;

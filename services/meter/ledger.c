@@ -9,6 +9,7 @@ enum st ledger_begin(const struct svc_scope *scope, struct meter_service *meter)
 {
 	meter->ledger.holds = false;
 	meter->ledger.delta_count = 0;
+	known_begin(&meter->known, db_tx_connection(scope->tx));
 	if (scope->now_ms < meter->month_until_ms)
 		return ST_OK;
 	TRY(store_month_ensure(scope->tx, scope->arena, scope->now_ms));

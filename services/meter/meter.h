@@ -11,7 +11,7 @@
 #include "gen/meter.h"
 #include "money.h"
 
-#define METER_SCHEMA_VERSION 3
+#define METER_SCHEMA_VERSION 4
 #define METER_PARTITIONS 32
 #define MINUTE_MS INT64_C(60000)
 #define METER_CLOCK_SKEW_MS                                                                        \
@@ -39,6 +39,7 @@ struct account {
 	int64_t balance;
 	int64_t last_ms;
 	int64_t currency;
+	bool kept; /* money is moved away from it only as its wallet allows */
 };
 
 /* A transfer to be made. `keep`: what the account it leaves must have left, 0 or more; when that is
@@ -63,6 +64,7 @@ struct posting {
  * account never go back. ST_AMOUNT_NOT_POSITIVE, ST_FUNDS_INSUFFICIENT, ST_RESERVE_PROTECTED,
  * ST_BALANCE_OVERFLOW, ST_CURRENCY_MISMATCH; ST_WALLET_UNKNOWN: an account is not there. `problem`
  * says the most that would be accepted; `code` is the currency of its texts. */
+struct account *account_find(struct account *accounts, size_t count, int64_t id);
 MUST_CHECK enum st postings_apply(struct account *accounts, size_t account_count,
 				  struct posting *postings, size_t count, int64_t now_ms,
 				  const char *code, size_t *ret_failed, struct problem *problem);

@@ -15,8 +15,8 @@
 	"WHERE run.wallet = w.number) AS r ON true "
 
 #define ACCOUNTS                                                                                   \
-	"SELECT id, balance, last_ms, currency::bigint FROM account WHERE id = ANY ($1) ORDER BY " \
-	"id FOR NO KEY UPDATE"
+	"SELECT id, balance, last_ms, currency::bigint, kept FROM account WHERE id = ANY ($1) "    \
+	"ORDER BY id FOR NO KEY UPDATE"
 
 /* Minutes paid by `r`, of partition `p`; as run_minutes in core_lease.c. */
 #define RUN_MINUTES                                                                                \
@@ -128,22 +128,24 @@ const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 			      "w.wallet_id LIMIT $3",
 			      "tti", WALLET_OUT "iiii" },
 	[MTR_WALLET_UPDATE] = { "meter_wallet_update",
-				"UPDATE wallet SET tier = $2::bigint, reserve = $3, "
-				"reserve_minutes = $4, caps = $5 WHERE number = $1",
+				"WITH k AS (UPDATE account SET kept = $3::bigint > 0 OR "
+				"$4::bigint > 0 WHERE id = $1::bigint * 2) UPDATE wallet SET "
+				"tier = $2::bigint, reserve = $3, reserve_minutes = $4, caps = "
+				"$5 WHERE number = $1",
 				"iiiij", "" },
 	[MTR_WALLET_IDS] = { "meter_wallet_ids",
 			     "SELECT coalesce(w.wallet_id, '') FROM unnest($1::bigint[]) WITH "
 			     "ORDINALITY AS u (number, place) LEFT JOIN wallet w ON w.number = "
 			     "u.number ORDER BY u.place",
 			     "I", "t" },
-	[MTR_ACCOUNTS_LOCK] = { "meter_accounts_lock", ACCOUNTS, "I", "iiii" },
+	[MTR_ACCOUNTS_LOCK] = { "meter_accounts_lock", ACCOUNTS, "I", "iiiib" },
 	[MTR_ACCOUNTS_LOCK_NOWAIT] = { "meter_accounts_lock_nowait", ACCOUNTS " NOWAIT", "I",
-				       "iiii" },
+				       "iiiib" },
 #ifdef PIOPL_FAULTS
 	[MTR_ACCOUNTS_READ] = { "meter_accounts_read",
-				"SELECT id, balance, last_ms, currency::bigint FROM account "
+				"SELECT id, balance, last_ms, currency::bigint, kept FROM account "
 				"WHERE id = ANY ($1::bigint[]) ORDER BY id",
-				"I", "iiii" },
+				"I", "iiiib" },
 #endif
 	[MTR_ACCOUNTS_MOVE] = { "meter_accounts_move",
 				"UPDATE account a SET balance = u.balance, last_ms = u.last_ms "

@@ -33,7 +33,8 @@ enum st store_accounts_lock(struct db_tx *tx, struct arena *arena, const int64_t
 		accounts[i] = (struct account){ .id = db_i64(&rows, i, 0),
 						.balance = db_i64(&rows, i, 1),
 						.last_ms = db_i64(&rows, i, 2),
-						.currency = db_i64(&rows, i, 3) };
+						.currency = db_i64(&rows, i, 3),
+						.kept = db_bool(&rows, i, 4) };
 	*ret = accounts;
 	*ret_count = rows.count;
 	return ST_OK;

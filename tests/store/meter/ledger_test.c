@@ -83,6 +83,55 @@ static void the_reserve_stays(void **state)
 	assert_int_equal(available(a), 4000000);
 }
 
+static enum st transferred(struct id from, struct id to, const char *amount)
+{
+	return call("wallet_transfer",
+		    "{\"wallet_id\":\"%s\",\"to\":\"%s\",\"amount\":{\"amount\":\"%s\","
+		    "\"currency\":\"USD\"}}",
+		    from.text, to.text, amount);
+}
+
+/* [WAL-2] what is known of a wallet from before is none of what changes */
+static void a_reserve_holds_for_wallets_that_are_known(void **state)
+{
+	struct id a = wallet_made("gus"), b = wallet_made("hal");
+
+	(void)state;
+	deposited(a, "5");
+	assert_int_equal(transferred(a, b, "1"), ST_OK);
+	OK("wallet_set", "{\"wallet_id\":\"%s\",\"reserve\":" USD("3") "}", a.text);
+	assert_int_equal(transferred(a, b, "1.000001"), ST_RESERVE_PROTECTED);
+	assert_int_equal(transferred(a, b, "1"), ST_OK);
+	OK("wallet_set", "{\"wallet_id\":\"%s\",\"reserve\":" USD("0") "}", a.text);
+	assert_int_equal(transferred(a, b, "3"), ST_OK);
+	assert_int_equal(available(a), 0);
+	/* minutes of what burns: nothing does */
+	deposited(a, "1");
+	OK("wallet_set", "{\"wallet_id\":\"%s\",\"reserve_minutes\":60}", a.text);
+	assert_int_equal(transferred(a, b, "1"), ST_OK);
+}
+
+/* A database that was put back in time may have other wallets: nothing is known on a new
+ * connection. */
+static void what_is_known_goes_with_the_connection(void **state)
+{
+	struct id a = wallet_made("ida"), b = wallet_made("jim");
+	struct known_wallet known;
+
+	(void)state;
+	deposited(a, "2");
+	assert_int_equal(transferred(a, b, "1"), ST_OK);
+	assert_true(known_find(&world.meter.known, str_of(a.text), &known));
+	assert_int_equal(known.number, sql_i64("SELECT max(number) - 1 FROM meter.wallet"));
+	harness_sql(world.harness, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+				   "usename = 'meter'");
+	(void)call("wallet_show", "{\"wallet_id\":\"%s\"}", a.text); /* it is lost here */
+	deposited(a, "1");
+	assert_false(known_find(&world.meter.known, str_of(a.text), &known));
+	assert_int_equal(transferred(a, b, "1"), ST_OK);
+	assert_true(known_find(&world.meter.known, str_of(a.text), &known));
+}
+
 /* [WAL-1] corrections are reversals */
 static void a_transfer_is_reversed_once(void **state)
 {
@@ -421,6 +470,8 @@ int main(void)
 		cmocka_unit_test(money_moves_between_wallets_and_the_books_balance),
 		cmocka_unit_test(refusals_say_the_limit_and_move_nothing),
 		cmocka_unit_test(the_reserve_stays),
+		cmocka_unit_test(a_reserve_holds_for_wallets_that_are_known),
+		cmocka_unit_test(what_is_known_goes_with_the_connection),
 		cmocka_unit_test(a_transfer_is_reversed_once),
 		cmocka_unit_test(a_reversal_never_overdraws),
 		cmocka_unit_test(a_batch_is_all_or_nothing),

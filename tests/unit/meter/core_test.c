@@ -4,12 +4,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "arena.h"
+#include "services/meter/known.h"
 #include "services/meter/meter.h"
 
 #define ROUNDS 3000
@@ -492,6 +494,40 @@ static void without_burn_the_jobs_time_limits(void **state)
 	assert_int_equal(h.binding, METER_BINDING_NOTHING_RUNS);
 }
 
+/* [WAL-5] */
+static void a_wallet_is_known_until_the_connection_changes(void **state)
+{
+	struct known known = { 0 };
+	struct known_wallet wallet = { .currency = 1, .code = "USD" }, found;
+	char text[48];
+	int met = 0;
+
+	(void)state;
+	assert_false(known_find(&known, STR("wal_00000000-0000-7000-8000-000000000001"), &found));
+	known_begin(&known, 1);
+	for (int64_t i = 1; i <= 100000; i++) {
+		snprintf(text, sizeof(text), "wal_00000000-0000-7000-8000-%012llx", (long long)i);
+		memcpy(wallet.id, text, sizeof(wallet.id));
+		wallet.number = i;
+		known_put(&known, &wallet);
+		known_begin(&known, 1);
+		assert_true(known_find(&known, str_of(text), &found));
+		assert_int_equal(found.number, i);
+	}
+	for (int64_t i = 1; i <= 100000; i++) {
+		snprintf(text, sizeof(text), "wal_00000000-0000-7000-8000-%012llx", (long long)i);
+		if (!known_find(&known, str_of(text), &found))
+			continue;
+		assert_int_equal(found.number, i); /* never another one's */
+		met++;
+	}
+	assert_in_range(met, 40000, 65536); /* spread evenly over the places */
+	assert_false(known_find(&known, STR("wal_"), &found));
+	known_begin(&known, 2);
+	assert_false(known_find(&known, str_of(text), &found));
+	free(known.places);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -499,6 +535,7 @@ int main(void)
 		cmocka_unit_test(times_of_an_account_never_go_back),
 		cmocka_unit_test(each_refusal_of_a_posting_has_its_code),
 		cmocka_unit_test(accounts_are_numbered_so_that_they_tell_their_wallet),
+		cmocka_unit_test(a_wallet_is_known_until_the_connection_changes),
 		cmocka_unit_test(minutes_are_paid_once_whenever_the_ticks_come),
 		cmocka_unit_test(a_lease_is_ahead_by_less_than_the_margin_and_two_minutes),
 		cmocka_unit_test(minutes_at_the_edges),
