@@ -52,9 +52,9 @@ static void result_take(const PGresult *result, struct answer *answer)
 		    (int)strcspn(PQresultErrorMessage(result), "\n"), PQresultErrorMessage(result));
 }
 
-static enum st simple(struct db *db, const char *sql, struct answer *answer)
+static enum st simple(struct db *db, const char *sql, int64_t wait_ms, struct answer *answer)
 {
-	int64_t deadline_ms = db_monotonic_ms() + DB_ADMIN_ANSWER_MS_MAX;
+	int64_t deadline_ms = db_monotonic_ms() + wait_ms;
 
 	TRY(db_connect(db, answer->problem));
 	if (!db_pipe_leave(db) || !PQsendQuery(db->conn, sql))
@@ -80,9 +80,14 @@ static enum st simple(struct db *db, const char *sql, struct answer *answer)
 
 enum st db_simple(struct db *db, const char *sql, struct problem *problem)
 {
+	return db_simple_within(db, sql, DB_ADMIN_ANSWER_MS_MAX, problem);
+}
+
+enum st db_simple_within(struct db *db, const char *sql, int64_t wait_ms, struct problem *problem)
+{
 	struct answer answer = { .problem = problem };
 
-	return simple(db, sql, &answer);
+	return simple(db, sql, wait_ms, &answer);
 }
 
 enum st db_simple_rows(struct db *db, const char *sql, struct arena *arena, struct db_rows *ret,
@@ -90,7 +95,7 @@ enum st db_simple_rows(struct db *db, const char *sql, struct arena *arena, stru
 {
 	struct answer answer = { .arena = arena, .problem = problem };
 
-	TRY(simple(db, sql, &answer));
+	TRY(simple(db, sql, DB_ADMIN_ANSWER_MS_MAX, &answer));
 	*ret = answer.rows;
 	return ST_OK;
 }

@@ -5,13 +5,16 @@
 
 #include "db.h"
 
-/* Longer than any migration that should run beside a living service. */
+/* Longer than any statement that should run beside a living service. */
 #define DB_ADMIN_ANSWER_MS_MAX (10 * 60 * 1000)
 
 /* Runs SQL as it stands, outside db_begin (it may hold its own BEGIN and COMMIT). The server's
  * words are in `problem`; the status is that of its SQLSTATE. */
 MUST_CHECK enum st db_simple(struct db *db, const char *sql, struct problem *problem);
-/* The same, and the rows of the last statement that gave any; every column reads as text. */
+/* The same, and waits so long for it. */
+MUST_CHECK enum st db_simple_within(struct db *db, const char *sql, int64_t wait_ms,
+				    struct problem *problem);
+/* As db_simple, and the rows of the last statement that gave any; every column reads as text. */
 MUST_CHECK enum st db_simple_rows(struct db *db, const char *sql, struct arena *arena,
 				  struct db_rows *ret, struct problem *problem);
 /* Sets a role's password; the server and its log see only the SCRAM verifier. */

@@ -13,6 +13,8 @@
 #include "db_admin.h"
 
 #define ARENA_BYTES_MAX ((size_t)64 * 1024 * 1024)
+/* A file that writes much anew takes long: stopped half way it would only begin again. */
+#define FILE_MS_MAX (INT64_C(24) * 3600 * 1000)
 #define CHECKSUM_SIZE 64
 #define FILE_NAME_BYTES_MAX 120
 #define PASSWORD_BYTES_MAX 256
@@ -400,7 +402,7 @@ static enum st file_apply(struct run *run, const char *service, const char *set,
 	/* local settings end with the transaction: if they are gone, the file ended it */
 	if (sql_run(run, "BEGIN; SET LOCAL ROLE \"%s_owner\"; SET LOCAL search_path = \"%s\"",
 		    service, service) != ST_OK ||
-	    db_simple(run->db, file->text.data, run->problem) != ST_OK ||
+	    db_simple_within(run->db, file->text.data, FILE_MS_MAX, run->problem) != ST_OK ||
 	    still_inside(run, service, &inside) != ST_OK)
 		return apply_failed(run, set, file->name.data);
 	if (!inside) {

@@ -1,20 +1,34 @@
 -- What was said about a transfer stands in the transfer itself, so that one row is all that is written
 -- for it; a charge of the tick has none of it. What was reversed is looked up by what reversed it in a
 -- small table, which also holds that it happens once.
-ALTER TABLE transfer ADD COLUMN reference text;
-ALTER TABLE transfer ADD COLUMN said_by text;
-ALTER TABLE transfer ADD COLUMN reverses bigint;
-
+-- Each month is written anew, in the order of its numbers: to change it in place would leave its rows in
+-- an order that the index of numbers cannot use. Nothing reads or writes transfers meanwhile.
 CREATE TABLE reversal (
 	reversed bigint PRIMARY KEY,
 	transfer bigint NOT NULL
 );
-
-ALTER TABLE transfer DISABLE TRIGGER transfer_append_only;
-UPDATE transfer t SET reference = n.reference, said_by = n.said_by, reverses = n.reverses
-	FROM transfer_note n WHERE n.transfer = t.id;
-ALTER TABLE transfer ENABLE TRIGGER transfer_append_only;
 INSERT INTO reversal SELECT reverses, transfer FROM transfer_note WHERE reverses IS NOT NULL;
+
+DO $$
+DECLARE
+	v_months text[] := ARRAY(SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent = 'transfer'::regclass ORDER BY c.relname);
+	v_month text;
+BEGIN
+	FOREACH v_month IN ARRAY v_months LOOP
+		EXECUTE format('ALTER TABLE transfer DETACH PARTITION %I', v_month);
+		EXECUTE format('ALTER TABLE %I RENAME TO %I', v_month, 'old_' || v_month);
+	END LOOP;
+	ALTER TABLE transfer ADD COLUMN reference text;
+	ALTER TABLE transfer ADD COLUMN said_by text;
+	ALTER TABLE transfer ADD COLUMN reverses bigint;
+	FOREACH v_month IN ARRAY v_months LOOP
+		PERFORM ledger_month_ensure((extract(epoch FROM to_date(substr(v_month, 10), 'YYYYMM')) * 1000)::bigint);
+		EXECUTE format('INSERT INTO transfer SELECT t.*, n.reference, n.said_by, n.reverses FROM %I t '
+			'LEFT JOIN transfer_note n ON n.transfer = t.id ORDER BY t.id', 'old_' || v_month);
+		EXECUTE format('DROP TABLE %I', 'old_' || v_month);
+	END LOOP;
+END $$;
 DROP TABLE transfer_note;
 DROP FUNCTION transfer_note_stays;
 

@@ -48,7 +48,7 @@ enum st on_wallet_deposit(struct svc_request *req)
 /* What has to be left: the reserve, or so many minutes of what burns now. */
 static enum st reserve_of(struct svc_request *req, struct str wallet_id, int64_t *ret)
 {
-	struct wallet_view now;
+	struct wallet_view now = { 0 };
 	int64_t minutes;
 	bool found;
 
@@ -261,16 +261,20 @@ static enum st crowd_lock(struct crowd *c, const struct svc_scope *scope, struct
 	return ledger_lock(scope, c->reqs[0]->state, ids, n, &c->accounts, &c->account_count);
 }
 
-/* Of the accounts that have something to keep; they are locked. */
+/* Of accounts on which something has to stay. They are locked, so it is read once. */
 static enum st keeps_read(struct crowd *c, size_t i)
 {
 	struct moved *m = &c->moved[i];
 
 	for (size_t k = 0; k < m->count; k++) {
-		const struct account *from =
+		struct account *from =
 			account_find(c->accounts, c->account_count, m->postings[k].from);
-		if (from && from->kept)
-			TRY(reserve_of(c->reqs[i], m->in[k].wallet_id, &m->postings[k].keep));
+		if (!from || !from->kept)
+			continue;
+		if (!from->keep_read)
+			TRY(reserve_of(c->reqs[i], m->in[k].wallet_id, &from->keep));
+		from->keep_read = true;
+		m->postings[k].keep = from->keep;
 	}
 	return ST_OK;
 }

@@ -39,7 +39,9 @@ struct account {
 	int64_t balance;
 	int64_t last_ms;
 	int64_t currency;
-	bool kept; /* money is moved away from it only as its wallet allows */
+	bool kept;      /* something has to stay on it */
+	bool keep_read; /* how much, once that was read */
+	int64_t keep;
 };
 
 /* A transfer to be made. `keep`: what the account it leaves must have left, 0 or more; when that is

@@ -12,7 +12,7 @@
 	"FROM wallet w JOIN currency c ON c.number = w.currency "                                  \
 	"JOIN account a ON a.id = w.number * 2 JOIN account h ON h.id = w.number * 2 + 1 "         \
 	"LEFT JOIN LATERAL (SELECT sum(price) AS burn, count(*) AS running FROM run "              \
-	"WHERE run.wallet = w.number) AS r ON true "
+	"WHERE run.part = w.number % 32 AND run.wallet = w.number) AS r ON true "
 
 #define ACCOUNTS                                                                                   \
 	"SELECT id, balance, last_ms, currency::bigint, kept FROM account WHERE id = ANY ($1) "    \
@@ -128,10 +128,8 @@ const struct db_statement meter_statements[MTR_STATEMENT_COUNT + 1] = {
 			      "w.wallet_id LIMIT $3",
 			      "tti", WALLET_OUT "iiii" },
 	[MTR_WALLET_UPDATE] = { "meter_wallet_update",
-				"WITH k AS (UPDATE account SET kept = $3::bigint > 0 OR "
-				"$4::bigint > 0 WHERE id = $1::bigint * 2) UPDATE wallet SET "
-				"tier = $2::bigint, reserve = $3, reserve_minutes = $4, caps = "
-				"$5 WHERE number = $1",
+				"UPDATE wallet SET tier = $2::bigint, reserve = $3, "
+				"reserve_minutes = $4, caps = $5 WHERE number = $1",
 				"iiiij", "" },
 	[MTR_WALLET_IDS] = { "meter_wallet_ids",
 			     "SELECT coalesce(w.wallet_id, '') FROM unnest($1::bigint[]) WITH "

@@ -111,6 +111,54 @@ static void a_reserve_holds_for_wallets_that_are_known(void **state)
 	assert_int_equal(transferred(a, b, "1"), ST_OK);
 }
 
+/* [WAL-2] of each wallet its own, and of a list whole or not at all */
+static void a_list_stops_at_the_reserve_of_any(void **state)
+{
+	struct id a = wallet_made("kim"), b = wallet_made("lea"), c = wallet_made("max");
+
+	(void)state;
+	deposited(a, "5");
+	deposited(b, "5");
+	OK("wallet_set", "{\"wallet_id\":\"%s\",\"reserve\":" USD("1") "}", a.text);
+	OK("wallet_set", "{\"wallet_id\":\"%s\",\"reserve\":" USD("3") "}", b.text);
+#define MOVE "{\"wallet_id\":\"%s\",\"to\":\"%s\",\"amount\":"
+	REFUSED(ST_RESERVE_PROTECTED, "/transfers/1/amount", "wallet_transfer_batch",
+		"{\"transfers\":[" MOVE USD("4") "}," MOVE USD("2.5") "}]}", a.text, c.text, b.text,
+		c.text);
+	REFUSED(ST_RESERVE_PROTECTED, "/transfers/2/amount", "wallet_transfer_batch",
+		"{\"transfers\":[" MOVE USD("2") "}," MOVE USD("2") "}," MOVE USD("0.5") "}]}",
+		a.text, c.text, b.text, c.text, b.text, c.text);
+	assert_int_equal(available(c), 0);
+	OK("wallet_transfer_batch", "{\"transfers\":[" MOVE USD("4") "}," MOVE USD("2") "}]}",
+	   a.text, c.text, b.text, c.text);
+#undef MOVE
+	assert_int_equal(available(c), 6000000);
+	books_balance();
+}
+
+/* [WAL-2] */
+static void minutes_of_what_burns_stay(void **state)
+{
+	struct id a = wallet_made("ned"), b = wallet_made("ola");
+
+	(void)state;
+	deposited(a, "1");
+	began(admitted(job_made(a, ""), ""));
+	OK("wallet_show", "{\"wallet_id\":\"%s\"}", a.text);
+	int64_t burn =
+		((const struct meter_wallet_reply *)world.answer)->wallet.burn_per_minute.micros;
+	assert_true(burn > 0 && burn * 60 < available(a));
+	OK("wallet_set", "{\"wallet_id\":\"%s\",\"reserve_minutes\":60}", a.text);
+	char most[MONEY_TEXT_SIZE];
+	(void)micros_print(available(a) - burn * 60 + 1, most);
+	assert_int_equal(transferred(a, b, most), ST_RESERVE_PROTECTED);
+	REFUSED(ST_RESERVE_PROTECTED, "/amount", "wallet_withdraw",
+		"{\"wallet_id\":\"%s\",\"amount\":{\"amount\":\"%s\",\"currency\":\"USD\"}}",
+		a.text, most);
+	(void)micros_print(available(a) - burn * 60, most);
+	assert_int_equal(transferred(a, b, most), ST_OK);
+}
+
 /* A database that was put back in time may have other wallets: nothing is known on a new
  * connection. */
 static void what_is_known_goes_with_the_connection(void **state)
@@ -282,6 +330,9 @@ static void the_database_itself_keeps_the_books(void **state)
 	assert_true(refused_by_database("UPDATE account SET balance = -1 WHERE id > 0"));
 	assert_true(refused_by_database("DELETE FROM transfer_202601"));
 	assert_true(refused_by_database("DELETE FROM reversal"));
+	assert_true(sql_i64("SELECT count(*) FROM meter.reversal") > 0);
+	assert_true(refused_by_database("INSERT INTO reversal SELECT reversed, transfer + 1 FROM "
+					"reversal"));
 	assert_true(refused_by_database("UPDATE opening SET balance = 0"));
 	assert_true(refused_by_database("DELETE FROM ledger_cut"));
 	assert_false(refused_by_database("UPDATE wallet SET title = title"));
@@ -471,6 +522,8 @@ int main(void)
 		cmocka_unit_test(refusals_say_the_limit_and_move_nothing),
 		cmocka_unit_test(the_reserve_stays),
 		cmocka_unit_test(a_reserve_holds_for_wallets_that_are_known),
+		cmocka_unit_test(a_list_stops_at_the_reserve_of_any),
+		cmocka_unit_test(minutes_of_what_burns_stay),
 		cmocka_unit_test(what_is_known_goes_with_the_connection),
 		cmocka_unit_test(a_transfer_is_reversed_once),
 		cmocka_unit_test(a_reversal_never_overdraws),
