@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "harness_internal.h"
 
 #define POLL_MS 5
+#define STALL_SLEEP_MS 10
 #define MEMORY_FOLDER "/dev/shm"
 #define MEMORY_BYTES_MIN ((uint64_t)2 * 1024 * 1024 * 1024)
 
@@ -56,9 +58,11 @@ bool harness_wait_for(bool (*predicate)(void *context), void *context, int timeo
 	int64_t deadline_ms = harness_now_ms() + timeout_ms;
 
 	for (;;) {
+		bool over = harness_now_ms() >= deadline_ms;
+
 		if (predicate(context))
 			return true;
-		if (harness_now_ms() >= deadline_ms)
+		if (over)
 			return false;
 		sleep_ms(POLL_MS);
 	}
@@ -326,6 +330,86 @@ static void janitor_start(struct harness *harness)
 	harness->janitor_pipe = ends[1];
 }
 
+/* how long the machine stood still */
+
+/* One word, so that it is read as it was written: above, what was overslept; below, when the
+ * present sleep is due. Both in ms since the thread began. */
+static _Atomic uint64_t stall_word;
+static _Atomic bool stall_over;
+static int64_t stall_begun_ms;
+static pthread_t stall_thread;
+static pid_t stall_pid; /* a fork has no thread: there it begins anew */
+
+static uint64_t stall_read(uint64_t word, uint64_t *ret_now)
+{
+	uint64_t due = word & UINT32_MAX;
+
+	*ret_now = (uint64_t)(harness_now_ms() - stall_begun_ms);
+	return (word >> 32) + (*ret_now > due ? *ret_now - due : 0);
+}
+
+static void *stall_run(void *unused)
+{
+	while (!stall_over) {
+		uint64_t now, stall;
+
+		sleep_ms(STALL_SLEEP_MS);
+		stall = stall_read(stall_word, &now);
+		stall_word = stall << 32 | (now + STALL_SLEEP_MS);
+	}
+	return unused;
+}
+
+static void stall_start(void)
+{
+	sigset_t all, before;
+
+	stall_pid = getpid();
+	stall_begun_ms = harness_now_ms();
+	stall_word = stall_word >> 32 << 32 | STALL_SLEEP_MS;
+	stall_over = false;
+	sigfillset(&all); /* signals are for the test's threads */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	if (pthread_create(&stall_thread, NULL, stall_run, NULL) != 0)
+		harness_die("cannot start a thread");
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void stall_stop(void)
+{
+	if (stall_pid != getpid())
+		return;
+	stall_over = true;
+	pthread_join(stall_thread, NULL);
+	stall_pid = 0;
+}
+
+static uint64_t stall_word_now(void)
+{
+	static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
+
+	pthread_mutex_lock(&starting);
+	if (stall_pid != getpid())
+		stall_start();
+	pthread_mutex_unlock(&starting);
+	return stall_word;
+}
+
+int64_t harness_stall_ms(void)
+{
+	uint64_t now;
+
+	return (int64_t)stall_read(stall_word_now(), &now);
+}
+
+int64_t harness_awake_ms(void)
+{
+	uint64_t now;
+	uint64_t stall = stall_read(stall_word_now(), &now);
+
+	return stall_begun_ms + (int64_t)now - (int64_t)stall;
+}
+
 /* the life of a harness */
 
 /* Memory where there is enough of it: a cluster is a thousand small files made and removed, which
@@ -362,6 +446,7 @@ struct harness *harness_start_with(const struct harness_options *options)
 
 void harness_stop(struct harness *harness)
 {
+	stall_stop();
 	if (!harness)
 		return;
 	while (harness->process_count > 0)

@@ -9,6 +9,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -25,6 +26,8 @@ struct harness_options {
 };
 
 struct harness;
+struct db;
+struct db_statement;
 
 struct harness *harness_start_with(const struct harness_options *options);
 /* harness_start(.postgres = true, .nats = true) */
@@ -48,6 +51,10 @@ void harness_pg_start(struct harness *harness);
 /* Like a supervisor: started again if it ended by itself, as it does when what recovers it dies. */
 void harness_pg_revive(struct harness *harness);
 pid_t harness_pg_pid(const struct harness *harness);
+/* A connection of the library's, made when it is there: asked again for as long as a start may take
+ * when the server does not answer in time. To be closed before harness_stop. */
+struct db *harness_db_open(struct harness *harness, const char *role,
+			   const struct db_statement *const *tables, size_t table_count);
 /* SQL as the superuser. harness_sql_text gives the first value of the last row set ("" for none),
  * valid until the next call. */
 void harness_sql(struct harness *harness, const char *sql);
@@ -83,10 +90,17 @@ bool harness_wait_exit(struct harness *harness, pid_t pid, int timeout_ms, int *
 /* SIGKILL and wait. */
 void harness_kill9(struct harness *harness, pid_t pid);
 
-/* Asks until it is true, 5 ms apart; false when the time is over. */
+/* Asks until it is true, 5 ms apart; false when it is not when the time is over. */
 bool harness_wait_for(bool (*predicate)(void *context), void *context, int timeout_ms);
 int64_t harness_now_ms(void); /* monotonic */
-int harness_free_port(void);  /* of loopback TCP, free a moment ago */
+/* How long the machine stood still since the first call: a thread that sleeps 10 ms at a time adds
+ * up what it overslept. The thread ends with harness_stop or the program. */
+int64_t harness_stall_ms(void);
+/* harness_now_ms without that: what took so long, took it of a machine that ran. */
+int64_t harness_awake_ms(void);
+/* Of loopback TCP, free a moment ago. No other call or program gets it here while this one runs,
+ * nor does the kernel give it to who asks for any. */
+int harness_free_port(void);
 /* The build folder this program is in, and the root of the repository. */
 const char *harness_build_folder(void);
 const char *harness_root_folder(void);

@@ -4,15 +4,19 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "harness_internal.h"
 
 #define PORT_TRIES_MAX 5
+#define PORT_FIRST 10000 /* below those the kernel gives out, and those of shell.h */
+#define PORTS 10000
 #define GREETING_MS_MAX 200
 
 static struct sockaddr_in loopback(int port)
@@ -22,17 +26,42 @@ static struct sockaddr_in loopback(int port)
 				     .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
+/* A name that only one socket of the machine can have; it goes with the program. */
+static bool port_claim(int port)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int size = snprintf(name.sun_path + 1, sizeof(name.sun_path) - 1, "piopl-port-%d", port);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		harness_die("cannot claim a port: %s", strerror(errno));
+	if (bind(fd, (struct sockaddr *)&name,
+		 (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)size)) == 0)
+		return true;
+	close(fd);
+	return false;
+}
+
+static bool port_is_free(int port)
+{
+	struct sockaddr_in address = loopback(port);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool is_free = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return is_free;
+}
+
 int harness_free_port(void)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in address = loopback(0);
-	socklen_t size = sizeof(address);
+	for (int tries = 0; tries < PORTS; tries++) {
+		int port = PORT_FIRST + (getpid() * 16 + tries) % PORTS;
 
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 ||
-	    getsockname(fd, (struct sockaddr *)&address, &size) != 0)
-		harness_die("cannot find a free port: %s", strerror(errno));
-	close(fd);
-	return ntohs(address.sin_port);
+		if (port_claim(port) && port_is_free(port))
+			return port;
+	}
+	harness_die("cannot find a free port");
 }
 
 static void config_write(struct harness *harness)

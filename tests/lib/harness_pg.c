@@ -130,15 +130,6 @@ static void cluster_configure(struct harness *harness)
 	harness_write_file(path, text);
 }
 
-static struct db *admin_open(const struct harness *harness)
-{
-	char conninfo[256];
-
-	snprintf(conninfo, sizeof(conninfo),
-		 "host=%s user=postgres dbname=piopl application_name=harness", harness->pg_data);
-	return db_open(conninfo, NULL, 0);
-}
-
 /* A new handle for each try: the library's back-off is for services. */
 static bool pg_answers(void *context)
 {
@@ -154,7 +145,7 @@ static bool pg_answers(void *context)
 		harness_show_file(log);
 		harness_die("PostgreSQL ended at its start");
 	}
-	db = admin_open(harness);
+	db = db_open(harness_conninfo(harness, NULL), NULL, 0);
 	answers = db_ready(db, NULL) == ST_OK;
 	db_close(db);
 	return answers;
@@ -287,7 +278,7 @@ void harness_pg_create(struct harness *harness)
 			harness_die("cannot give '%s' away: %s", log, strerror(errno));
 	}
 	harness_pg_start(harness);
-	harness->admin = admin_open(harness);
+	harness->admin = harness_db_open(harness, NULL, NULL, 0);
 }
 
 void harness_pg_destroy(struct harness *harness)
@@ -317,13 +308,30 @@ const char *harness_conninfo(struct harness *harness, const char *role)
 	return conninfo;
 }
 
+/* A new handle for each try: no back-off here. */
+struct db *harness_db_open(struct harness *harness, const char *role,
+			   const struct db_statement *const *tables, size_t table_count)
+{
+	int64_t deadline_ms = harness_now_ms() + HARNESS_START_MS_MAX;
+
+	for (;;) {
+		struct db *db = db_open(harness_conninfo(harness, role), tables, table_count);
+
+		if (db_ready(db, NULL) != ST_DATABASE_UNAVAILABLE ||
+		    harness_now_ms() >= deadline_ms)
+			return db;
+		db_close(db);
+		usleep(5000);
+	}
+}
+
 static void admin_refresh(struct harness *harness)
 {
 	if (db_ready(harness->admin, NULL) == ST_OK)
 		return;
-	/* the server was restarted in between: no back-off here */
+	/* the server was restarted in between */
 	db_close(harness->admin);
-	harness->admin = admin_open(harness);
+	harness->admin = harness_db_open(harness, NULL, NULL, 0);
 }
 
 static struct db_rows admin_rows(struct harness *harness, const char *sql)
@@ -367,8 +375,13 @@ void harness_migrate_from(struct harness *harness, const char *folder, const cha
 	struct migrate_plan plan = { .conninfo = harness_conninfo(harness, NULL),
 				     .folder = folder,
 				     .services = services };
+	int64_t deadline_ms = harness_now_ms() + HARNESS_START_MS_MAX;
+	enum st st;
 
-	if (migrate_run(&plan, &problem) != ST_OK)
+	do
+		st = migrate_run(&plan, &problem);
+	while (st == ST_DATABASE_UNAVAILABLE && harness_now_ms() < deadline_ms);
+	if (st != ST_OK)
 		harness_die("migrations: %s", problem.detail);
 }
 

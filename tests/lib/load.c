@@ -69,6 +69,7 @@ static void *client_run(void *argument)
 	struct load *load = client->load;
 	const struct bus_options options = { .url = load->url,
 					     .name = "terminal",
+					     .connect_timeout_ms = 10000,
 					     .sending = BUS_SEND_AT_ONCE };
 	struct problem problem = { 0 };
 	struct arena arena;

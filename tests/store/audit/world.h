@@ -47,7 +47,7 @@ static inline void world_open_db(struct world *w)
 
 	tables[0] = svc_statements;
 	tables[1] = audit_statements;
-	w->svc.db = db_open(harness_conninfo(w->harness, "audit"), tables, 2);
+	w->svc.db = harness_db_open(w->harness, "audit", tables, 2);
 	enum st st = db_ready(w->svc.db, &w->problem);
 	if (st != ST_OK)
 		fprintf(stderr, "%s\n", w->problem.detail);

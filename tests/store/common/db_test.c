@@ -74,7 +74,7 @@ static int start(void **state)
 	harness_sql(harness, "CREATE TABLE item (id int8 PRIMARY KEY, name text NOT NULL);"
 			     "CREATE FUNCTION item_write(id int8) RETURNS int8 LANGUAGE sql AS"
 			     " $$ INSERT INTO item VALUES (id, 'by function') RETURNING id $$");
-	db = db_open(harness_conninfo(harness, NULL), tables, 1);
+	db = harness_db_open(harness, NULL, tables, 1);
 	arena_init(&arena, ARENA_BYTES);
 	return 0;
 }
@@ -124,7 +124,7 @@ static void assert_mismatch(struct db_statement statement, const char *words)
 {
 	const struct db_statement table[] = { statement, { 0 } };
 	const struct db_statement *const list[] = { table };
-	struct db *other = db_open(harness_conninfo(harness, NULL), list, 1);
+	struct db *other = harness_db_open(harness, NULL, list, 1);
 	struct problem problem = { .detail = "" };
 
 	assert_int_equal(db_ready(other, &problem), ST_SCHEMA_MISMATCH);
@@ -163,7 +163,7 @@ static void sessions_speak_utc_and_have_timeouts(void **state)
 		{ 0 },
 	};
 	static const struct db_statement *const list[] = { table };
-	struct db *other = db_open(harness_conninfo(harness, NULL), list, 1);
+	struct db *other = harness_db_open(harness, NULL, list, 1);
 	struct db_tx *tx = begin(other);
 	struct db_rows got;
 
@@ -439,7 +439,7 @@ static void one_statement_inserts_an_array_of_rows(void **state)
 
 static void a_lock_not_to_be_had_is_worth_a_repetition(void **state)
 {
-	struct db *other = db_open(harness_conninfo(harness, NULL), tables, 1);
+	struct db *other = harness_db_open(harness, NULL, tables, 1);
 	struct db_tx *tx = begin(db);
 	struct db_tx *second;
 	struct db_rows got;
@@ -467,7 +467,7 @@ static void a_serialization_failure_is_worth_a_repetition(void **state)
 	harness_sql(harness, "DROP ROLE IF EXISTS careful; CREATE ROLE careful LOGIN SUPERUSER;"
 			     "ALTER ROLE careful SET default_transaction_isolation ="
 			     " 'repeatable read'; INSERT INTO item VALUES (1, 'one')");
-	other = db_open(harness_conninfo(harness, "careful"), tables, 1);
+	other = harness_db_open(harness, "careful", tables, 1);
 	second = begin(other);
 	assert_int_equal(db_query0(second, &statements[ITEM_COUNT], &arena, &got), ST_OK);
 	tx = begin(db);

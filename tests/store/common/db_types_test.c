@@ -49,7 +49,7 @@ static int start(void **state)
 	(void)state;
 	harness = harness_start(.postgres = true);
 	harness_sql(harness, "CREATE TABLE item (id int8 PRIMARY KEY, name text NOT NULL)");
-	db = db_open(harness_conninfo(harness, NULL), tables, 1);
+	db = harness_db_open(harness, NULL, tables, 1);
 	arena_init(&arena, ARENA_BYTES);
 	return 0;
 }

@@ -302,7 +302,7 @@ static bool refused_by_database(const char *sql)
 
 	(void)tables;
 	const struct db_statement *const own[] = { table };
-	struct db *db = db_open(harness_conninfo(world.harness, "meter"), own, 1);
+	struct db *db = harness_db_open(world.harness, "meter", own, 1);
 	if (db_ready(db, &problem) != ST_OK)
 		fail_msg("%s: %s", sql, problem.detail);
 	assert_int_equal(db_begin(db, &tx, &problem), ST_OK);

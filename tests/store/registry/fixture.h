@@ -232,7 +232,7 @@ static inline void world_start(void)
 	world.definition = (struct svc_definition){ .name = "registry" };
 	world.svc.definition = &world.definition;
 	world.svc.state = &world.registry;
-	world.svc.db = db_open(harness_conninfo(world.harness, "registry"), tables, 2);
+	world.svc.db = harness_db_open(world.harness, "registry", tables, 2);
 	arena_init(&world.svc.arena, SVC_ARENA_BYTES_MAX);
 	arena_init(&world.registry.kill_arena, KILL_ARENA_BYTES_MAX);
 	struct problem problem = { 0 };

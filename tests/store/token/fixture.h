@@ -221,7 +221,7 @@ static inline void world_start(void)
 	world.definition = (struct svc_definition){ .name = "token" };
 	world.svc.definition = &world.definition;
 	world.svc.state = &world.token;
-	world.svc.db = db_open(harness_conninfo(world.harness, "token"), tables, 2);
+	world.svc.db = harness_db_open(world.harness, "token", tables, 2);
 	arena_init(&world.svc.arena, SVC_ARENA_BYTES_MAX);
 	enum st st = db_ready(world.svc.db, &problem);
 	if (st != ST_OK)
