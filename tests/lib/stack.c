@@ -11,11 +11,14 @@
 
 #include "clock.h"
 #include "log.h"
-#include "migrate.h"
 #include "stack.h"
 
 #define READY_MS_MAX 20000
+#define CONNECT_MS_MAX 10000
 #define STOP_MS_MAX 20000
+#define CALL_MS_MIN 10000 /* so long the machine may stand still, and more */
+#define HOUR_MS 3600000
+#define BOUNDARY_MS (2 * 60000)
 
 static _Noreturn void stack_fail(const char *format, ...)
 {
@@ -89,7 +92,6 @@ static void keys_make(struct stack *stack)
 static void schemas_make(struct stack *stack, const char *const *names)
 {
 	char folder[480], from[512], to[512];
-	struct problem problem = { 0 };
 
 	snprintf(folder, sizeof(folder), "%s/migrations", harness_folder(stack->harness));
 	if (mkdir(folder, 0755) != 0)
@@ -105,16 +107,14 @@ static void schemas_make(struct stack *stack, const char *const *names)
 		if (symlink(from, to) != 0)
 			stack_fail("cannot link %s", to);
 	}
-	const struct migrate_plan plan = { .conninfo = harness_conninfo(stack->harness, NULL),
-					   .folder = folder,
-					   .services = names };
-	must(migrate_run(&plan, &problem), "migrations", &problem);
+	harness_migrate_from(stack->harness, folder, names);
 }
 
 static void bus_connect(struct stack *stack)
 {
 	const struct bus_options options = { .url = harness_nats_url(stack->harness),
 					     .name = "terminal",
+					     .connect_timeout_ms = CONNECT_MS_MAX,
 					     .sending = BUS_SEND_AT_ONCE };
 	struct problem problem = { 0 };
 
@@ -294,8 +294,12 @@ double stack_metric(struct stack *stack, const char *service, const char *name)
 enum st stack_call(struct stack *stack, const struct proto_call *call, const void *request,
 		   void *reply, struct problem *problem)
 {
+	const struct bus_call_options options = { .timeout_ms = call->deadline_ms > CALL_MS_MIN
+									? call->deadline_ms
+									: CALL_MS_MIN };
+
 	arena_reset(&stack->arena);
-	return bus_call(stack->bus, call, request, NULL, &stack->arena, reply, problem);
+	return bus_call(stack->bus, call, request, &options, &stack->arena, reply, problem);
 }
 
 size_t stack_children(pid_t parent, pid_t *ret, size_t max)
@@ -360,4 +364,11 @@ bool stack_clock_to_office_hours(void)
 		if (clock_advance(30 * 60000) != ST_OK)
 			return false;
 	}
+}
+
+bool stack_clock_off_boundary(void)
+{
+	int64_t left_ms = HOUR_MS - clock_now_ms() % HOUR_MS;
+
+	return left_ms >= BOUNDARY_MS || clock_advance(left_ms) == ST_OK;
 }

@@ -30,12 +30,15 @@ struct stack {
 	struct arena arena;
 };
 
-/* Servers, keys and schemas; services are started by stack_service_start. `names`, NULL ends:
- * "probe" is build/bin/probe, another one build/bin/piopl-<name>. */
 /* Outside the office hours of the catalog's documents (London, Monday to Friday, no holiday) the
  * development clock, which is open, goes on to the next: what they say depends on the time of day.
  */
 bool stack_clock_to_office_hours(void);
+/* Goes past the end of the hour, and so of the day, when less than two minutes are left of it: what
+ * is counted for an hour or a day is then counted in one. */
+bool stack_clock_off_boundary(void);
+/* Servers, keys and schemas; services are started by stack_service_start. `names`, NULL ends:
+ * "probe" is build/bin/probe, another one build/bin/piopl-<name>. */
 void stack_start(struct stack *stack, const struct harness_options *options,
 		 const char *const *names);
 void stack_stop(struct stack *stack);
@@ -53,7 +56,8 @@ const char *stack_http_get(struct stack *stack, const char *name, const char *pa
 			   int *ret_status);
 /* The value of a metric's line whose start is `name`, summed; -1 when absent. */
 double stack_metric(struct stack *stack, const char *service, const char *name);
-/* A call as "terminal"; the arena is the stack's and is reset by each call. */
+/* A call as "terminal", which waits for its answer as long as the call says and at least 10 s; the
+ * arena is the stack's and is reset by each call. */
 enum st stack_call(struct stack *stack, const struct proto_call *call, const void *request,
 		   void *reply, struct problem *problem);
 /* The processes of a service but its parent. */

@@ -61,6 +61,7 @@ static inline int group_start(void **state)
 	(void)state;
 	stack_start(&stack, &(struct harness_options){ .postgres = true, .nats = true }, names);
 	must_be(clock_open(stack.clock_path, true), ST_OK);
+	assert_true(stack_clock_off_boundary());
 	stack_service_start(&stack, "registry", NULL);
 	stack_service_start(&stack, "approval", NULL);
 	stack_service_start(&stack, "policy", env);
@@ -134,7 +135,8 @@ static inline void ask_group(struct approval_approver_group group, int64_t neede
 			     const struct policy_decide_request *in,
 			     const struct policy_decision *d, char ret_id[64], char ret_digest[80])
 {
-	const struct bus_call_options options = { .principal = "agent:piopl_00001" };
+	const struct bus_call_options options = { .principal = "agent:piopl_00001",
+						  .timeout_ms = 10000 };
 	struct approval_approval_request_request request = {
 		.agent_id = in->agent_id,
 		.tool = in->tool,

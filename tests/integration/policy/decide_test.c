@@ -463,6 +463,7 @@ static void a_reservation_is_captured_released_or_expires(void **state)
 
 	(void)state;
 	const char *used = "SELECT used FROM policy.meter WHERE number = 3 AND kind = 'spend'";
+	assert_true(stack_clock_off_boundary());
 	agent_may_spend(3, "10");
 	r.agent_id = STR("piopl_00003");
 	r.has_amount = true;
@@ -515,6 +516,7 @@ static void a_rate_is_kept_at_its_limit_over_calls_and_workers(void **state)
 	int allowed = 0, limited = 0;
 
 	(void)state;
+	assert_true(stack_clock_off_boundary());
 	agent_may_spend(5, "10");
 	for (size_t i = 0; i < 40; i++)
 		items[i] =
@@ -555,10 +557,11 @@ static void after_a_kill_order_every_decision_is_refused(void **state)
 	(void)state;
 	assert_int_equal(decide(allowed_request()).verdict, POLICY_VERDICT_ALLOW);
 	must_be(fleet_kill(&fleet, &scope, &reply, &problem), ST_OK);
-	int64_t begin = harness_now_ms();
-	assert_true(harness_wait_for(kill_refused, NULL, 2000));
-	printf("refused %lld ms after the kill order was answered\n",
-	       (long long)(harness_now_ms() - begin));
+	int64_t begin = harness_awake_ms();
+	assert_true(harness_wait_for(kill_refused, NULL, 20000));
+	int64_t took = harness_awake_ms() - begin;
+	printf("refused %lld ms after the kill order was answered\n", (long long)took);
+	assert_true(took <= 2000);
 	expect_denied(allowed_request(), POLICY_CHECK_AGENT);
 }
 

@@ -133,10 +133,9 @@ static inline struct policy_decision decide_as(struct policy_decide_request requ
 {
 	struct policy_decision reply = { 0 };
 
-	arena_reset(&stack.arena);
 	request.parameters_hash = STR(HASH_OF_NOTHING);
 	problem = (struct problem){ 0 };
-	must_be(bus_call(stack.bus, call, &request, NULL, &stack.arena, &reply, &problem), ST_OK);
+	must_be(stack_call(&stack, call, &request, &reply, &problem), ST_OK);
 	return reply;
 }
 
@@ -151,6 +150,7 @@ static inline void policy_stack_start(const char *const *env)
 
 	stack_start(&stack, &(struct harness_options){ .postgres = true, .nats = true }, names);
 	must_be(clock_open(stack.clock_path, true), ST_OK);
+	assert_true(stack_clock_off_boundary());
 	stack_service_start(&stack, "registry", NULL);
 	stack_service_start(&stack, "policy", env);
 	fleet_found(&fleet, &stack);
