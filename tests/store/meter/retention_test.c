@@ -387,14 +387,10 @@ static void cuts_follow_each_other(void **state)
 	books_balance();
 }
 
-static void wait_for_lock(void)
+static bool waits_for_lock(void *context)
 {
-	for (int tries = 0; tries < 80; tries++) {
-		if (sql_i64("SELECT count(*) FROM pg_locks WHERE NOT granted") > 0)
-			return;
-		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
-	}
-	fail_msg("the cut does not wait");
+	(void)context;
+	return sql_i64("SELECT count(*) FROM pg_locks WHERE NOT granted") > 0;
 }
 
 /* [WAL-4] what is written while a month is counted is not lost with it */
@@ -418,7 +414,7 @@ static void a_month_that_is_written_to_is_not_cut(void **state)
 	assert_int_equal(PQsendQuery(owner, "SELECT meter.ledger_cut_month(202603, 0, 0, "
 					    "'sha256:', 'owner', 0)"),
 			 1);
-	wait_for_lock();
+	assert_true(harness_wait_for(waits_for_lock, NULL, 20000));
 	PQclear(PQexec(writer, "COMMIT"));
 	r = PQgetResult(owner);
 	assert_int_equal(PQresultStatus(r), PGRES_TUPLES_OK);

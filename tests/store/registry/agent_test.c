@@ -1,5 +1,6 @@
 #include "fixture.h"
 
+#include "db_internal.h"
 #include "gen/audit.h"
 
 static int start(void **state)
@@ -89,7 +90,7 @@ static void who_tells_of_heads_waits_for_nobody(void **state)
 	(void)state;
 	harness_sql(world.harness, "BEGIN; SELECT FROM registry.agent WHERE number = 1 FOR UPDATE");
 	assert_int_equal(heads_told(heads, 1), ST_SERIALIZATION);
-	assert_true(harness_now_ms() - begin_ms < 500);
+	assert_true(harness_now_ms() - begin_ms < DB_LOCK_TIMEOUT_MS);
 	harness_sql(world.harness, "COMMIT");
 	assert_int_equal(heads_told(heads, 1), ST_OK);
 	assert_true(str_is(agent_now("piopl_00001")->governance.audit_chain, head));
