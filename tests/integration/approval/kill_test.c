@@ -6,7 +6,7 @@
 #include "fixture.h"
 
 #define ROUNDS 16
-#define TRIES_MAX 200
+#define ANSWERED_MS_MAX 60000
 
 static const char *const service_env[] = { "PIOPL_WORKERS=6", "PIOPL_LOG_LEVEL=warn", NULL };
 static unsigned kills;
@@ -58,7 +58,9 @@ static pid_t killer_start(void)
 static enum st call_until(struct bus *bus, const struct proto_call *call, const void *request,
 			  const char *key, void *reply, struct problem *problem)
 {
-	for (int attempt = 0; attempt < TRIES_MAX; attempt++) {
+	int64_t until_ms = harness_now_ms() + ANSWERED_MS_MAX;
+
+	for (int attempt = 0; harness_now_ms() < until_ms; attempt++) {
 		pid_t killer = attempt == 0 ? killer_start() : 0;
 		int status;
 

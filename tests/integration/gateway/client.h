@@ -31,13 +31,23 @@ struct answer {
 	char *body;
 };
 
-static inline void client_start(struct client *client, const char *const *names,
-				const char *const *env)
+static inline void client_gateway_start(struct client *client, const char *const *env)
 {
 	char secret_env[700], port_env[64];
 	const char *all[24] = { secret_env, port_env };
 	size_t n = 2;
 
+	snprintf(secret_env, sizeof(secret_env), "PIOPL_GATEWAY_KEY_SECRET_FILE=%s",
+		 client->secret);
+	snprintf(port_env, sizeof(port_env), "PIOPL_GATEWAY_LISTEN_PORT=%d", client->port);
+	for (; env && *env && n < 23; env++)
+		all[n++] = *env;
+	stack_service_start(&client->stack, "gateway", all);
+}
+
+static inline void client_start(struct client *client, const char *const *names,
+				const char *const *env)
+{
 	stack_start(&client->stack, &(struct harness_options){ .postgres = true, .nats = true },
 		    names);
 	snprintf(client->secret, sizeof(client->secret), "%s/gateway.secret",
@@ -48,14 +58,12 @@ static inline void client_start(struct client *client, const char *const *names,
 	fclose(file);
 	chmod(client->secret, 0600);
 	client->port = harness_free_port();
-	snprintf(secret_env, sizeof(secret_env), "PIOPL_GATEWAY_KEY_SECRET_FILE=%s",
-		 client->secret);
-	snprintf(port_env, sizeof(port_env), "PIOPL_GATEWAY_LISTEN_PORT=%d", client->port);
-	for (; env && *env && n < 23; env++)
-		all[n++] = *env;
-	for (; *names; names++)
-		stack_service_start(&client->stack, *names,
-				    strcmp(*names, "gateway") == 0 ? all : NULL);
+	for (; *names; names++) {
+		if (strcmp(*names, "gateway") == 0)
+			client_gateway_start(client, env);
+		else
+			stack_service_start(&client->stack, *names, NULL);
+	}
 }
 
 /* For harness_wait_for; the context is a port. */

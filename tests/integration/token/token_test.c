@@ -16,9 +16,9 @@
 #include "tests/lib/fleet.h"
 #include "token_check.h"
 
-#define AGENTS 60
+#define AGENTS 160
 #define REVOCATIONS 100
-#define KILLS 20
+#define KILLS 100 /* of the last agents */
 #define P99_MS_MAX 100
 #define CAUGHT_UP_MS 20000
 
@@ -144,8 +144,16 @@ static enum st used(const char *token)
 	return token_check(verifier, &use, clock_now_ms(), NULL, &problem);
 }
 
+/* Of a machine that runs. */
+static int64_t awake_ns(void)
+{
+	int64_t stall_ns = harness_stall_ms() * 1000000;
+
+	return (int64_t)clock_mono_ns() - stall_ns;
+}
+
 /* Until the verifier says so; milliseconds since `begin`. */
-static double refused_after(const char *token, enum st st, uint64_t begin)
+static double refused_after(const char *token, enum st st, int64_t begin)
 {
 	int64_t until = harness_now_ms() + CAUGHT_UP_MS;
 
@@ -153,7 +161,7 @@ static double refused_after(const char *token, enum st st, uint64_t begin)
 		assert_true(harness_now_ms() < until);
 		listen_ms(20);
 	}
-	return (double)(clock_mono_ns() - begin) / 1e6;
+	return (double)(awake_ns() - begin) / 1e6;
 }
 
 /* -- calls -- */
@@ -218,10 +226,11 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* By the nearest rank. */
 static double p99(double *values, size_t count)
 {
 	qsort(values, count, sizeof(*values), compare);
-	return values[count * 99 / 100];
+	return values[(count * 99 + 99) / 100 - 1];
 }
 
 /* -- the tests, in this order -- */
@@ -232,7 +241,7 @@ static void an_agent_of_the_registry_gets_a_token_that_the_bus_alone_verifies(vo
 
 	(void)state;
 	issued(1, &token);
-	refused_after(token.token, ST_OK, clock_mono_ns());
+	refused_after(token.token, ST_OK, awake_ns());
 }
 
 static void the_same_key_gives_the_same_token(void **state)
@@ -256,7 +265,7 @@ static void a_revocation_reaches_a_verifier_in_time(void **state)
 	for (int i = 0; i < REVOCATIONS; i++) {
 		issued(1 + i % AGENTS, &token);
 		assert_int_equal(used(token.token), ST_OK);
-		uint64_t begin = clock_mono_ns();
+		int64_t begin = awake_ns();
 		token_revoked(token.token_id);
 		took[i] = refused_after(token.token, ST_TOKEN_REVOKED, begin);
 	}
@@ -274,23 +283,23 @@ static void a_kill_order_reaches_a_verifier_in_time(void **state)
 
 	(void)state;
 	for (int i = 0; i < KILLS; i++)
-		issued(10 + i, &tokens[i]);
+		issued(AGENTS - i, &tokens[i]);
 	for (int i = 0; i < KILLS; i++) {
 		char id[AGENT_ID_TEXT_SIZE];
-		agent_id_format(10 + i, id);
+		agent_id_format(AGENTS - i, id);
 		struct registry_kill_scope scope = { .kind = REGISTRY_KILL_SCOPE_KIND_AGENT,
 						     .value = str_of(id) };
 		struct registry_kill_reply reply;
 		struct problem problem = { 0 };
 		assert_int_equal(used(tokens[i].token), ST_OK);
-		uint64_t begin = clock_mono_ns();
+		int64_t begin = awake_ns();
 		assert_int_equal(fleet_kill(&fleet, &scope, &reply, &problem), ST_OK);
 		took[i] = refused_after(tokens[i].token, ST_TOKEN_AGENT_REVOKED, begin);
 		static struct issued none;
 		assert_int_equal(issue_with(id, NULL, &none), ST_AGENT_NOT_LIVE);
 	}
 	double worst = p99(took, KILLS);
-	print_message("kill, order to refusal: median %.1f ms, worst %.1f ms\n", took[KILLS / 2],
+	print_message("kill, order to refusal: median %.1f ms, p99 %.1f ms\n", took[KILLS / 2],
 		      worst);
 	assert_true(worst < P99_MS_MAX);
 }
@@ -351,14 +360,14 @@ static void keys_outlive_the_processes_that_use_them(void **state)
 	int64_t until = harness_now_ms() + CAUGHT_UP_MS;
 	while (issue_with("piopl_00004", NULL, &after) != ST_OK)
 		assert_true(harness_now_ms() < until);
-	refused_after(after.token, ST_OK, clock_mono_ns());
+	refused_after(after.token, ST_OK, awake_ns());
 	assert_int_equal(used(before.token), ST_OK);
 	assert_int_equal(stack_service_stop(&stack, "token"), 0);
 	stack_service_start(&stack, "token", environment);
 	until = harness_now_ms() + CAUGHT_UP_MS;
 	while (issue_with("piopl_00004", NULL, &after) != ST_OK)
 		assert_true(harness_now_ms() < until);
-	refused_after(after.token, ST_OK, clock_mono_ns());
+	refused_after(after.token, ST_OK, awake_ns());
 }
 
 /* [TOK-4] the whole fleet at once */
@@ -373,13 +382,13 @@ static void a_fleet_kill_leaves_no_token_alive(void **state)
 	for (int i = 0; i < 3; i++)
 		issued(40 + i, &tokens[i]);
 	for (int i = 0; i < 3; i++)
-		refused_after(tokens[i].token, ST_OK, clock_mono_ns());
-	uint64_t begin = clock_mono_ns();
+		refused_after(tokens[i].token, ST_OK, awake_ns());
+	int64_t begin = awake_ns();
 	assert_int_equal(fleet_kill(&fleet, &scope, &reply, &problem), ST_OK);
 	for (int i = 0; i < 3; i++)
 		refused_after(tokens[i].token, ST_TOKEN_ALL_REVOKED, begin);
 	print_message("fleet kill, order to refusal: %.1f ms\n",
-		      (double)(clock_mono_ns() - begin) / 1e6);
+		      (double)(awake_ns() - begin) / 1e6);
 	static struct issued none;
 	assert_int_equal(issue_with("piopl_00050", NULL, &none), ST_AGENT_NOT_LIVE);
 }
