@@ -12,6 +12,7 @@
 #include "tests/lib/stack.h"
 
 #define MAILBOX 4
+#define ANSWER_MS_MAX 20000
 #define BODY_BYTES_MAX (256 * 1024)
 #define SUBJECT "piopl.rpc.probe.item_put.terminal"
 
@@ -55,87 +56,119 @@ struct header {
 	const char *name, *value;
 };
 
-/* The answer's code, or "ok". */
-static void ask(struct str body, const struct header *headers, char *ret, size_t size)
+static natsSubscription *ask_begin(struct str body, const struct header *headers)
 {
-	natsMsg *request = NULL, *answer = NULL;
-	const char *code = NULL;
+	natsSubscription *subscription = NULL;
+	natsMsg *request = NULL;
+	char inbox[64];
+	static int number;
 
-	assert_int_equal(natsMsg_Create(&request, SUBJECT, NULL, body.data, (int)body.size),
+	snprintf(inbox, sizeof(inbox), "_INBOX.terminal.ask%d", ++number);
+	assert_int_equal(natsConnection_SubscribeSync(&subscription, connection, inbox), NATS_OK);
+	assert_int_equal(natsMsg_Create(&request, SUBJECT, inbox, body.data, (int)body.size),
 			 NATS_OK);
 	for (; headers && headers->name; headers++)
 		assert_int_equal(natsMsgHeader_Set(request, headers->name, headers->value),
 				 NATS_OK);
-	natsStatus status = natsConnection_RequestMsg(&answer, connection, request, 5000);
+	assert_int_equal(natsConnection_PublishMsg(connection, request), NATS_OK);
 	natsMsg_Destroy(request);
-	if (status != NATS_OK) {
-		snprintf(ret, size, "no answer: %s", natsStatus_GetText(status));
-		return;
-	}
+	return subscription;
+}
+
+/* The answer's code, or "ok". */
+static void assert_answered(natsSubscription *subscription, const char *expected)
+{
+	natsMsg *answer = NULL;
+	const char *code = NULL;
+
+	assert_int_equal(natsSubscription_NextMsg(&answer, subscription, ANSWER_MS_MAX), NATS_OK);
+	assert_false(natsMsg_IsNoResponders(answer));
 	if (natsMsgHeader_Get(answer, "Nats-Service-Error", &code) != NATS_OK)
 		code = "ok";
-	snprintf(ret, size, "%s", code);
+	assert_string_equal(code, expected);
 	natsMsg_Destroy(answer);
+	natsSubscription_Destroy(subscription);
 }
 
 static void assert_answer(struct str body, const struct header *headers, const char *expected)
 {
-	char code[64];
-
-	ask(body, headers, code, sizeof(code));
-	assert_string_equal(code, expected);
+	assert_answered(ask_begin(body, headers), expected);
 }
 
 /* ---- the mailbox ---- */
 
-static void occupy(const char *prefix, int count)
-{
-	char body[128];
+static const struct header patient[] = { { "Piopl-Deadline", "60000" }, { NULL, NULL } };
 
-	for (int i = 0; i < count; i++) {
-		snprintf(body, sizeof(body), "{\"name\":\"%s%d\"%s}", prefix, i,
-			 i == 0 ? ",\"behaviour\":\"slow\"" : "");
-		assert_int_equal(natsConnection_PublishString(connection, SUBJECT, body), NATS_OK);
-		natsConnection_FlushTimeout(connection, 2000);
-		if (i == 0)
-			usleep(100000); /* taken alone; it counts until it is answered */
-	}
+static bool worker_waits(void *context)
+{
+	(void)context;
+	return harness_sql_i64(stack.harness, "SELECT count(*) FROM pg_locks WHERE NOT granted") >
+	       0;
 }
 
-static void wait_rows(const char *pattern, int64_t count)
+static natsSubscription *put_begin(const char *name, int number)
 {
-	int64_t until = harness_now_ms() + 5000;
+	char body[64];
 
-	while (rows_like(pattern) < count && harness_now_ms() < until)
-		usleep(10000);
-	assert_int_equal(rows_like(pattern), count);
+	snprintf(body, sizeof(body), "{\"name\":\"%s %d\"}", name, number);
+	return ask_begin(str_of(body), patient);
+}
+
+/* The worker waits with the call it has taken until it is let go; the call counts until then. */
+static natsSubscription *worker_hold(const char *name)
+{
+	natsSubscription *held;
+
+	harness_sql(stack.harness, "BEGIN; LOCK TABLE probe.item IN EXCLUSIVE MODE");
+	held = put_begin(name, 0);
+	assert_true(harness_wait_for(worker_waits, NULL, 20000));
+	return held;
+}
+
+static void worker_go(natsSubscription *held)
+{
+	harness_sql(stack.harness, "COMMIT");
+	assert_answered(held, "ok");
 }
 
 /* [PLT-9] */
 static void a_mailbox_takes_its_limit_and_refuses_one_past(void **state)
 {
+	natsSubscription *held, *fit[MAILBOX];
+
 	(void)state;
-	occupy("fits", MAILBOX - 1);
-	assert_answer(STR("{\"name\":\"fits last\"}"), NULL, "ok");
-	wait_rows("fits%", MAILBOX);
-	occupy("full", MAILBOX);
-	assert_answer(STR("{\"name\":\"full last\"}"), NULL, "overloaded");
-	wait_rows("full%", MAILBOX);
-	assert_answer(STR("{\"name\":\"room again\"}"), NULL, "ok");
+	held = worker_hold("fits");
+	for (int i = 1; i < MAILBOX; i++)
+		fit[i] = put_begin("fits", i);
+	assert_answer(STR("{\"name\":\"one past\"}"), patient, "overloaded");
+	worker_go(held);
+	for (int i = 1; i < MAILBOX; i++)
+		assert_answered(fit[i], "ok");
+	assert_int_equal(rows_like("fits%"), MAILBOX);
+	assert_int_equal(rows_like("one past"), 0);
+	assert_answer(STR("{\"name\":\"room again\"}"), patient, "ok");
 }
 
 /* [PLT-9] */
 static void a_message_whose_deadline_passed_in_the_mailbox_is_answered_and_not_run(void **state)
 {
 	const struct header late[] = { { "Piopl-Deadline", "100" }, { NULL, NULL } };
-	const struct header early[] = { { "Piopl-Deadline", "5000" }, { NULL, NULL } };
+	natsSubscription *held, *passed, *others[MAILBOX];
 
 	(void)state;
-	occupy("slow a", 1);
-	assert_answer(STR("{\"name\":\"late\"}"), late, "deadline");
+	held = worker_hold("held");
+	passed = ask_begin(STR("{\"name\":\"late\"}"), late);
+	for (int i = 2; i < MAILBOX; i++)
+		others[i] = put_begin("early", i);
+	/* one past: so those before have come */
+	assert_answer(STR("{\"name\":\"one past\"}"), patient, "overloaded");
+	usleep(150000);
+	worker_go(held);
+	assert_answered(passed, "deadline");
+	for (int i = 2; i < MAILBOX; i++)
+		assert_answered(others[i], "ok");
 	assert_int_equal(rows_like("late"), 0);
-	occupy("slow b", 1);
-	assert_answer(STR("{\"name\":\"early\"}"), early, "ok");
+	assert_int_equal(rows_like("early%"), MAILBOX - 2);
 }
 
 /* ---- sizes ---- */
@@ -270,7 +303,6 @@ static void a_deadline_that_is_none_or_too_far_is_passed_over(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
 		const struct header headers[] = { { "Piopl-Deadline", far[i] }, { NULL, NULL } };
-		occupy("far", 0);
 		snprintf(body, sizeof(body), "{\"name\":\"deadline %zu\"}", i);
 		assert_answer(str_of(body), headers, "ok");
 	}

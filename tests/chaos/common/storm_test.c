@@ -87,6 +87,12 @@ static int64_t applied(void)
 	return harness_sql_i64(stack.harness, "SELECT count(*) FROM probe.applied");
 }
 
+static bool any_applied(void *context)
+{
+	(void)context;
+	return applied() > 0;
+}
+
 static int64_t inbox(void)
 {
 	return harness_sql_i64(stack.harness, "SELECT coalesce(max(sequence), 0) FROM probe.inbox");
@@ -314,7 +320,7 @@ static void a_storm_of_shuffled_doubled_and_forged_events_takes_effect_once(void
 	assert_int_equal(applied(), 0);
 	workers_signal(SIGSTOP);
 	follower_release();
-	assert_true(harness_wait_for(follower_leads, NULL, 5000));
+	assert_true(harness_wait_for(follower_leads, NULL, 20000));
 	usleep(300000);
 	double refused = stack_metric(&stack, "probe", "piopl_events_refused_total");
 	for (size_t i = 0; i < n; i++) {
@@ -323,12 +329,10 @@ static void a_storm_of_shuffled_doubled_and_forged_events_takes_effect_once(void
 	}
 	flush();
 	double due = refused + (double)n;
-	bool all = harness_wait_for(refused_reached, &due, 15000);
+	bool all = harness_wait_for(refused_reached, &due, 20000);
 	double counted = stack_metric(&stack, "probe", "piopl_events_refused_total");
-	if (!all || counted > due) {
-		workers_signal(SIGCONT);
+	if (!all || counted > due)
 		fail_msg("%.0f forgeries were refused, not %zu", counted - refused, n);
-	}
 	assert_int_equal(applied(), 0);
 	/* real ones: what is next in order is applied, nothing twice and nothing early */
 	send_shuffled(&seed, 2);
@@ -336,9 +340,12 @@ static void a_storm_of_shuffled_doubled_and_forged_events_takes_effect_once(void
 	for (int i = 0; i < STORM_EVENTS / 2; i++)
 		send_event(&events[i]);
 	flush();
-	usleep(1000000);
+	assert_true(harness_wait_for(any_applied, NULL, 20000));
 	int64_t live = applied();
-	assert_int_equal(live, inbox());
+	assert_int_equal(harness_sql_i64(stack.harness,
+					 "SELECT (SELECT count(*) FROM probe.applied) - (SELECT "
+					 "max(sequence) FROM probe.inbox)"),
+			 0);
 	/* then the outbox answers again, while the storm goes on */
 	workers_signal(SIGCONT);
 	send_shuffled(&seed, 2);
@@ -347,8 +354,15 @@ static void a_storm_of_shuffled_doubled_and_forged_events_takes_effect_once(void
 	       "outbox\n",
 	       n, (long long)live, STORM_EVENTS);
 	assert_int_equal(applied(), STORM_EVENTS);
-	assert_true(live > 0);
-	assert_true(stack_service_ready(&stack, "probe", 5000));
+	assert_true(stack_service_ready(&stack, "probe", 20000));
+}
+
+/* Wherever it ended. */
+static int workers_go_on(void **state)
+{
+	(void)state;
+	workers_signal(SIGCONT);
+	return 0;
 }
 
 /* [PLT-6] [PLT-8]: old events and forgeries among live ones */
@@ -409,14 +423,17 @@ static void a_forged_head_neither_wedges_nor_busies_the_follower(void **state)
 	assert_true(outbox_questions() - before < 10);
 	/* a storm of them: asked at most every 50 ms */
 	before = outbox_questions();
+	int64_t begin_ms = harness_now_ms();
 	for (int i = 0; i < 1000; i++) {
 		send_head(heads[0]);
 		flush();
 		usleep(1000);
 	}
 	double asked = outbox_questions() - before;
-	printf("heads: 1000 forged heads made the follower ask %.0f times\n", asked);
-	assert_true(asked < 60);
+	int64_t took_ms = harness_now_ms() - begin_ms;
+	printf("heads: 1000 forged heads made the follower ask %.0f times in %lld ms\n", asked,
+	       (long long)took_ms);
+	assert_true(asked <= (double)took_ms / 50 + 10);
 	tell("after the heads");
 	assert_settled();
 	/* what is told about the source is what it has */
@@ -548,7 +565,9 @@ static void an_outbox_that_ends_before_what_was_applied_stops_its_source(void **
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_storm_of_shuffled_doubled_and_forged_events_takes_effect_once),
+		cmocka_unit_test_teardown(
+			a_storm_of_shuffled_doubled_and_forged_events_takes_effect_once,
+			workers_go_on),
 		cmocka_unit_test(live_events_pass_through_a_storm),
 		cmocka_unit_test(a_forged_head_neither_wedges_nor_busies_the_follower),
 		cmocka_unit_test(a_tampered_outbox_stops_its_source_until_it_is_repaired),

@@ -258,14 +258,12 @@ static bool one_restart(void *context)
 static void a_worker_that_dies_is_replaced_and_its_caller_gets_an_answer(void **state)
 {
 	struct problem problem = { 0 };
-	int64_t begin = harness_now_ms();
 
 	(void)state;
 	assert_int_equal(put("died", PROBE_BEHAVIOUR_DIE, &problem), ST_WORKER_DIED);
-	assert_true(harness_now_ms() - begin < 2000);
 	assert_int_equal(rows_named("died"), 0);
-	assert_true(harness_wait_for(one_restart, NULL, 2000));
-	assert_true(stack_service_ready(&stack, "probe", 5000));
+	assert_true(harness_wait_for(one_restart, NULL, 20000));
+	assert_true(stack_service_ready(&stack, "probe", 20000));
 	assert_int_equal(put("after death", PROBE_BEHAVIOUR_NONE, &problem), ST_OK);
 }
 
@@ -309,7 +307,14 @@ static void capture(struct captured *captured)
 			 ST_OK);
 	assert_int_equal(bus_flush(stack.bus, 2000), ST_OK);
 	assert_int_equal(tell("captured", "v"), ST_OK);
-	assert_int_equal(mailbox_take(captured->mailbox, &captured->message, 1, 5000), 1);
+	/* those told before may come late */
+	for (;;) {
+		assert_int_equal(mailbox_take(captured->mailbox, &captured->message, 1, 20000), 1);
+		if (strcmp(bus_message_header(&captured->message, "ce-subject"), "captured") == 0)
+			return;
+		mailbox_done(captured->mailbox, 1);
+		bus_message_free(&captured->message);
+	}
 }
 
 static void capture_end(struct captured *captured)
@@ -457,7 +462,7 @@ static void put_many_without_waiting(struct bus *bus, int count)
 {
 	for (int i = 0; i < count; i++) {
 		char subject[] = "piopl.rpc.probe.item_put.terminal", body[100];
-		snprintf(body, sizeof(body), "{\"name\":\"flood%d\",\"behaviour\":\"slow\"}", i);
+		snprintf(body, sizeof(body), "{\"name\":\"flood%d\"}", i);
 		assert_int_equal(bus_publish(bus, subject, str_of(body)), ST_OK);
 	}
 }
@@ -471,8 +476,11 @@ static void a_full_mailbox_answers_overloaded_at_once(void **state)
 	(void)state;
 	assert_int_equal(stack_service_stop(&stack, "probe"), 0);
 	stack_service_start(&stack, "probe", small);
+	/* the worker waits for this with what it has taken */
+	harness_sql(stack.harness, "BEGIN; LOCK TABLE probe.item IN EXCLUSIVE MODE");
 	put_many_without_waiting(stack.bus, 8);
 	enum st st = put("crowded", PROBE_BEHAVIOUR_NONE, &problem);
+	harness_sql(stack.harness, "COMMIT");
 	assert_int_equal(st, ST_OVERLOADED);
 	assert_true(problem.retry_after_ms > 0);
 	assert_int_equal(stack_service_stop(&stack, "probe"), 0);
@@ -483,7 +491,6 @@ static void a_full_mailbox_answers_overloaded_at_once(void **state)
 static void stopping_finishes_what_was_taken(void **state)
 {
 	(void)state;
-	put_many_without_waiting(stack.bus, 0);
 	for (int i = 0; i < 20; i++) {
 		char body[100];
 		snprintf(body, sizeof(body), "{\"name\":\"drained%d\",\"behaviour\":\"%s\"}", i,
@@ -516,9 +523,10 @@ static void what_does_not_drain_is_ended_at_the_limit(void **state)
 	size_t count = stack_children(stack_service_get(&stack, "probe")->pid, children, 64);
 	assert_true(count >= 4);
 	kill(children[0], SIGSTOP);
-	int64_t begin_ms = harness_now_ms();
+	int64_t begin_ms = harness_now_ms(), begin_awake_ms = harness_awake_ms();
 	assert_int_equal(stack_service_stop(&stack, "probe"), 1);
-	assert_in_range(harness_now_ms() - begin_ms, 1000, 5000);
+	assert_true(harness_now_ms() - begin_ms >= 1000);
+	assert_true(harness_awake_ms() - begin_awake_ms <= 5000);
 	for (size_t i = 0; i < count; i++)
 		assert_int_not_equal(kill(children[i], 0), 0);
 	stack_service_start(&stack, "probe", NULL);
