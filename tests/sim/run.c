@@ -9,10 +9,11 @@
 static void violation_note(const struct sim_options *options, struct sim_report *report,
 			   const struct group *group, const struct scenario *s)
 {
-	if (report->violations++ == 0) {
+	size_t size = strlen(report->found);
+
+	if (report->violations++ == 0)
 		report->first_seed = group->seed;
-		memcpy(report->first, s->violation, sizeof(report->first));
-	}
+	snprintf(report->found + size, sizeof(report->found) - size, "%s\n", s->violation);
 	if (!options->quiet)
 		printf("sim: scenario %s: %s (again: make sim SCENARIOS=%d SEED=%llu)\n", s->name,
 		       s->violation, SIM_LANES, (unsigned long long)group->seed);

@@ -21,12 +21,15 @@ bool scenario_chance(struct scenario *s, uint64_t percent)
 
 void scenario_fail(struct scenario *s, const char *format, ...)
 {
+	size_t size = strlen(s->violation);
 	va_list args;
 
-	if (s->violation[0])
+	if (size > 0)
+		size += (size_t)snprintf(s->violation + size, sizeof(s->violation) - size, "; ");
+	if (size >= sizeof(s->violation))
 		return;
 	va_start(args, format);
-	vsnprintf(s->violation, sizeof(s->violation), format, args);
+	vsnprintf(s->violation + size, sizeof(s->violation) - size, format, args);
 	va_end(args);
 }
 

@@ -16,6 +16,7 @@
 #define SIM_HOLDS_MAX 16
 #define SIM_ASKS_MAX 12 /* at once */
 #define SIM_VIOLATION_SIZE 600
+#define SIM_FOUND_SIZE (SIM_LANES * (SIM_VIOLATION_SIZE + 1))
 
 struct sim_options {
 	int64_t scenarios;
@@ -29,8 +30,8 @@ struct sim_report {
 	int64_t scenarios, calls, repeated, kills, pauses, clock_moves, sandboxes, minutes;
 	int64_t fired[FAULT_POINT_COUNT];
 	int64_t violations;
-	uint64_t first_seed; /* of a violation */
-	char first[SIM_VIOLATION_SIZE];
+	uint64_t first_seed;        /* of a violation */
+	char found[SIM_FOUND_SIZE]; /* a line a scenario */
 	int64_t took_ms;
 };
 
@@ -96,7 +97,7 @@ struct scenario {
 	struct sim_job jobs[SIM_JOBS_MAX];
 	struct sim_sandbox sandboxes[SIM_SANDBOXES_MAX];
 	struct sim_hold holds[SIM_HOLDS_MAX];
-	char violation[SIM_VIOLATION_SIZE]; /* "": none */
+	char violation[SIM_VIOLATION_SIZE]; /* "": none; "; " is between two */
 };
 
 /* Scenarios of one seed. */
@@ -109,7 +110,7 @@ struct group {
 };
 
 void group_run(struct group *group);
-/* The first violation is kept. */
+/* Each violation is kept that there is room for. */
 void scenario_fail(struct scenario *s, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 uint64_t scenario_random(struct scenario *s, uint64_t bound);

@@ -48,8 +48,8 @@ static void found(int mistake, uint64_t seed, const char *word)
 	if (report.violations == 0)
 		fail_msg("mistake %d is not found in %lld scenarios", mistake,
 			 (long long)report.scenarios);
-	if (!strstr(report.first, word))
-		fail_msg("mistake %d is found as something else: %s", mistake, report.first);
+	if (!strstr(report.found, word))
+		fail_msg("mistake %d is found as something else: %s", mistake, report.found);
 }
 
 /* [MET-7] */
