@@ -16,7 +16,7 @@
 
 #define PORT_TRIES_MAX 5
 #define PORT_FIRST 10000 /* below those the kernel gives out, and those of shell.h */
-#define PORTS 10000
+#define PORTS 9999
 #define GREETING_MS_MAX 200
 
 static struct sockaddr_in loopback(int port)
