@@ -50,6 +50,8 @@ void harness_pg_crash(struct harness *harness, pid_t backend);
 void harness_pg_start(struct harness *harness);
 /* Like a supervisor: started again if it ended by itself, as it does when what recovers it dies. */
 void harness_pg_revive(struct harness *harness);
+/* The same until it answers: it may need seconds to give up. */
+void harness_pg_settle(struct harness *harness);
 pid_t harness_pg_pid(const struct harness *harness);
 /* A connection of the library's, made when it is there: asked again for as long as a start may take
  * when the server does not answer in time. To be closed before harness_stop. */

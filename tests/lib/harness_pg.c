@@ -131,11 +131,18 @@ static void cluster_configure(struct harness *harness)
 }
 
 /* A new handle for each try: the library's back-off is for services. */
+static bool pg_connects(struct harness *harness)
+{
+	struct db *db = db_open(harness_conninfo(harness, NULL), NULL, 0);
+	bool connects = db_ready(db, NULL) == ST_OK;
+
+	db_close(db);
+	return connects;
+}
+
 static bool pg_answers(void *context)
 {
 	struct harness *harness = context;
-	struct db *db;
-	bool answers;
 	int status;
 
 	if (harness_reap(harness->pg_pid, 0, &status)) {
@@ -145,10 +152,7 @@ static bool pg_answers(void *context)
 		harness_show_file(log);
 		harness_die("PostgreSQL ended at its start");
 	}
-	db = db_open(harness_conninfo(harness, NULL), NULL, 0);
-	answers = db_ready(db, NULL) == ST_OK;
-	db_close(db);
-	return answers;
+	return pg_connects(harness);
 }
 
 void harness_pg_start(struct harness *harness)
@@ -261,6 +265,18 @@ void harness_pg_revive(struct harness *harness)
 		return;
 	harness->pg_pid = 0;
 	harness_pg_start(harness);
+}
+
+static bool pg_is_back(void *context)
+{
+	harness_pg_revive(context);
+	return pg_connects(context);
+}
+
+void harness_pg_settle(struct harness *harness)
+{
+	if (!harness_wait_for(pg_is_back, harness, HARNESS_START_MS_MAX))
+		harness_die("PostgreSQL does not come back");
 }
 
 void harness_pg_create(struct harness *harness)
