@@ -168,7 +168,8 @@ static const char cluster_settings[] =
 	"idle_in_transaction_session_timeout = '60s'\n";
 
 static const char cluster_access[] = "# Written by piopl up. Nothing listens on TCP.\n"
-				     "local all all scram-sha-256\n";
+				     "local all all scram-sha-256\n"
+				     "local replication postgres scram-sha-256\n";
 
 static enum st cluster_refuse(const struct site *site, const char *what, struct problem *problem)
 {

@@ -50,11 +50,29 @@ static enum st key_ensure(const char *path, struct signing_key *ret, struct prob
 	return st;
 }
 
-static enum st root_ensure(const struct site *site, struct signing_key *ret,
+/* The root key may be kept elsewhere: without it nothing is signed, and what was signed is checked
+ * with the public one. A second root key is never made. */
+static enum st root_ensure(const struct site *site, struct signing_key *ret, bool *ret_here,
 			   struct problem *problem)
 {
-	TRY(key_ensure(site_path(site, "keys/root.key").text, ret, problem));
-	return public_write(site_path(site, "keys/root.pub").text, ret->public_key, problem);
+	struct site_text path = site_path(site, "keys/root.key");
+	struct site_text public = site_path(site, "keys/root.pub");
+
+	*ret_here = access(path.text, F_OK) == 0 || access(public.text, F_OK) != 0;
+	if (!*ret_here) {
+		*ret = (struct signing_key){ 0 };
+		return public_key_load(public.text, ret->public_key, problem);
+	}
+	TRY(key_ensure(path.text, ret, problem));
+	return public_write(public.text, ret->public_key, problem);
+}
+
+static enum st root_away(const struct site *site, const char *service, struct problem *problem)
+{
+	problem_set(problem, ST_CONFIG_INVALID, "",
+		    "a key of %s has to be signed, and the root key is not here", service);
+	problem_hint(problem, "put it back as \"%s\"", site_path(site, "keys/root.key").text);
+	return ST_CONFIG_INVALID;
 }
 
 /* --- passwords of the database's roles --- */
@@ -169,7 +187,7 @@ static size_t services_count(void)
 }
 
 /* Services that are new in this version get their keys; what is in the list stays. */
-static enum st list_ensure(struct terminal *t, const struct signing_key *root,
+static enum st list_ensure(struct terminal *t, const struct signing_key *root, bool root_here,
 			   struct problem *problem)
 {
 	struct key_list list;
@@ -190,9 +208,12 @@ static enum st list_ensure(struct terminal *t, const struct signing_key *root,
 			       problem));
 		TRY(public_write(site_path(&t->site, "keys/%s.pub", site_services[i]).text,
 				 key.public_key, problem));
-		if (!list_has(&list, key.key_id))
+		bool signed_already = list_has(&list, key.key_id);
+		if (!signed_already)
 			key_entry(&key, site_services[i], terminal_now_ms(t), &keys[count++]);
 		signing_key_clear(&key);
+		if (!signed_already && !root_here)
+			return root_away(&t->site, site_services[i], problem);
 	}
 	if (count == list.count)
 		return ST_OK;
@@ -219,10 +240,11 @@ static enum st secret_ensure(const struct site *site, const char *name, struct p
 enum st install_keys(struct terminal *t, struct problem *problem)
 {
 	struct signing_key root;
+	bool root_here;
 	enum st st;
 
-	TRY(root_ensure(&t->site, &root, problem));
-	st = list_ensure(t, &root, problem);
+	TRY(root_ensure(&t->site, &root, &root_here, problem));
+	st = list_ensure(t, &root, root_here, problem);
 	signing_key_clear(&root);
 	TRY(st);
 	TRY(secret_ensure(&t->site, "token.sealing", problem));
@@ -242,9 +264,14 @@ struct list_work {
 	struct keyring_key *keys; /* a copy with room for one more */
 };
 
-static enum st list_open(struct terminal *t, struct list_work *ret, struct problem *problem)
+static enum st list_open(struct terminal *t, const char *service, struct list_work *ret,
+			 struct problem *problem)
 {
-	TRY(signing_key_load(site_path(&t->site, "keys/root.key").text, &ret->root, problem));
+	bool here;
+
+	TRY(root_ensure(&t->site, &ret->root, &here, problem));
+	if (!here)
+		return root_away(&t->site, service, problem);
 	TRY(list_read(t, &ret->root, &ret->list, problem));
 	ret->keys = ARENA_ARRAY(&t->arena, struct keyring_key, ret->list.count + 1);
 	if (!ret->keys)
@@ -272,7 +299,7 @@ enum st install_rotate(struct terminal *t, const char *service, char ret_key_id[
 	struct list_work work;
 	struct signing_key key;
 
-	TRY(list_open(t, &work, problem));
+	TRY(list_open(t, service, &work, problem));
 	TRY(key_ensure(next.text, &key, problem));
 	if (!list_has(&work.list, key.key_id)) {
 		key_entry(&key, service, terminal_now_ms(t), &work.keys[work.list.count]);
@@ -293,7 +320,7 @@ enum st install_retire(struct terminal *t, const char *service, const char *key_
 	struct list_work work;
 	int64_t now_ms = terminal_now_ms(t);
 
-	TRY(list_open(t, &work, problem));
+	TRY(list_open(t, service, &work, problem));
 	for (size_t i = 0; i < work.list.count; i++) {
 		struct keyring_key *key = &work.keys[i];
 

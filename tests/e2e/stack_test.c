@@ -495,6 +495,27 @@ static void without_development_the_clock_stands(void **state)
 	must(3, run("piopl up --dev"));
 }
 
+/* [PLT-6] The root key can be kept elsewhere: what has to be signed waits for it, and no other is
+ * made. */
+static void the_root_key_may_be_kept_elsewhere(void **state)
+{
+	(void)state;
+	must(0, run("piopl down; cd %s && mv data/keys/root.key away.key && cp data/keys/root.pub "
+		    "was.pub",
+		    folder));
+	must(0, run("piopl up --bare"));
+	must(1, run("piopl key rotate registry"));
+	says("the root key is not here");
+	must(0, run("cd %s && cmp data/keys/root.pub was.pub && ! test -e data/keys/root.key",
+		    folder));
+	must(0, run("piopl down; cd %s && mv data/keys/token.key token.away", folder));
+	must(1, run("piopl up --bare"));
+	says("a key of token has to be signed");
+	must(0, run("cd %s && mv token.away data/keys/token.key && mv away.key data/keys/root.key",
+		    folder));
+	must(0, run("piopl up --bare && piopl key rotate registry"));
+}
+
 static void reset_forgets_everything(void **state)
 {
 	(void)state;
@@ -540,6 +561,7 @@ int main(void)
 				       needs_the_system),
 		cmocka_unit_test_setup(down_leaves_no_process_and_keeps_the_data, needs_the_system),
 		cmocka_unit_test_setup(without_development_the_clock_stands, needs_the_system),
+		cmocka_unit_test_setup(the_root_key_may_be_kept_elsewhere, needs_the_system),
 		cmocka_unit_test_setup(reset_forgets_everything, needs_the_system),
 	};
 
