@@ -57,8 +57,10 @@ static enum st root_ensure(const struct site *site, struct signing_key *ret, boo
 {
 	struct site_text path = site_path(site, "keys/root.key");
 	struct site_text public = site_path(site, "keys/root.pub");
+	struct site_text list = site_path(site, "keys/keyring.json");
 
-	*ret_here = access(path.text, F_OK) == 0 || access(public.text, F_OK) != 0;
+	*ret_here = access(path.text, F_OK) == 0 ||
+		    (access(public.text, F_OK) != 0 && access(list.text, F_OK) != 0);
 	if (!*ret_here) {
 		*ret = (struct signing_key){ 0 };
 		return public_key_load(public.text, ret->public_key, problem);

@@ -511,6 +511,11 @@ static void the_root_key_may_be_kept_elsewhere(void **state)
 	must(0, run("piopl down; cd %s && mv data/keys/token.key token.away", folder));
 	must(1, run("piopl up --bare"));
 	says("a key of token has to be signed");
+	/* nor without the public one */
+	must(1, run("cd %s && mv data/keys/root.pub root.away && piopl up --bare", folder));
+	says("root.pub");
+	must(0, run("cd %s && ! test -e data/keys/root.key && mv root.away data/keys/root.pub",
+		    folder));
 	must(0, run("cd %s && mv token.away data/keys/token.key && mv away.key data/keys/root.key",
 		    folder));
 	must(0, run("piopl up --bare && piopl key rotate registry"));
