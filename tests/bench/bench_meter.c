@@ -12,7 +12,7 @@
 
 #define WALLETS 20000
 #define BATCH 500
-#define BATCHES_IN_FLIGHT 16
+#define BATCHES_IN_FLIGHT 32
 #define SANDBOXES_PER_WALLET 4
 #define WARM_UP 5 /* minutes until all of a fleet, which begins a little later, burns */
 
@@ -192,7 +192,7 @@ void bench_ledger(void)
 		 eight);
 	bench_row("wallet.transfer", many, "/s", floor, note);
 	bench_row("wallet.batch", batched * BATCH, "/s", floor,
-		  "transfers, 500 a call, all or nothing, 16 calls in flight, 1 worker");
+		  "transfers, 500 a call, all or nothing, 32 calls in flight, 1 worker");
 	snprintf(note, sizeof(note), "all out of one wallet; %.2f of wallet.transfer",
 		 contended / many);
 	bench_row("wallet.hot", contended, "/s", many, note);
