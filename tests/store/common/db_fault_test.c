@@ -296,6 +296,7 @@ static void reconnecting_backs_off_and_stays_within_its_limits(void **state)
 		sleep_ms(2);
 	}
 	assert_int_equal(tries, 6); /* 100, 200, 400, 800, 1600, 2000 */
+	assert_int_equal(db->backoff_ms, DB_BACKOFF_MS_MAX);
 	assert_true(db_monotonic_ms() - start_ms >= 50 + 100 + 200 + 400 + 800 + 1600);
 	harness_pg_start(harness);
 	assert_true(harness_wait_for(is_ready, db, READY_MS_MAX));
